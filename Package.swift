@@ -1,0 +1,129 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// The rules of the house: Swift 6, warnings are errors, every upcoming feature that 6.3 lists.
+let house: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A room of the house: `Sources/<name>`.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(name)", swiftSettings: house)
+}
+
+/// A log backend: `brokers/<folder>`. It sees ApusPorts and below, and its own client.
+func broker(_ name: String, _ folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(
+        name: "Broker\(name)", dependencies: ["ApusPorts", "ApusResources", "CloudEvents"] + dependencies,
+        path: "brokers/\(folder)", swiftSettings: house)
+}
+
+/// The tests of one room or of the whole: `Tests/<name>`.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["Specs"], path: "Tests/\(name)", swiftSettings: house)
+}
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let brokers = [
+    broker("Memory", "memory"),
+    broker("SQLite", "sqlite", ["CSQLite", "ApusTelemetry", logging]),
+]
+
+let rooms = [
+    room("CloudEvents"),
+    room("ApusTelemetry", [logging]),
+    room("ApusHTTP", ["CloudEvents", nio, nioPosix, nioTLS]),
+    room("EventFilters", ["CloudEvents"]),
+    room("ApusResources", ["EventFilters", "CloudEvents", yaml]),
+    room("ApusPorts", ["ApusResources", "CloudEvents"]),
+    room("ApusIntake", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents", "ApusTelemetry", logging]),
+    room("ApusDispatch", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents", "ApusTelemetry", logging]),
+    room("ApusDelivery", ["ApusPorts", "ApusHTTP", "CloudEvents", "ApusTelemetry", nio, nioPosix, nioTLS, logging]),
+    room(
+        "ApusControl",
+        ["ApusIntake", "ApusDispatch", "ApusPorts", "ApusResources", "EventFilters", "CloudEvents", "ApusTelemetry", logging]),
+    room("ApusRegistry", ["ApusPorts"] + brokers.map { .byName(name: $0.name) }),
+    room(
+        "ApusServer",
+        [
+            "ApusControl", "ApusIntake", "ApusPorts", "ApusResources", "ApusHTTP", "CloudEvents", "ApusTelemetry", nio, nioPosix,
+            hummingbird, logging,
+        ]),
+    room("ApusClient", ["ApusHTTP", "ApusResources", "CloudEvents", nio, nioPosix]),
+    room("ApusTesting", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents"]),
+    .systemLibrary(name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .executableTarget(
+        name: "apus",
+        dependencies: [
+            "ApusRegistry", "ApusServer", "ApusControl", "ApusDelivery", "ApusDispatch", "ApusIntake", "ApusClient", "ApusHTTP",
+            "ApusPorts", "ApusResources", "EventFilters", "CloudEvents", "ApusTelemetry", arguments, logging, nio, nioPosix,
+        ], path: "Sources/apus", swiftSettings: house),
+]
+
+let package = Package(
+    name: "apus",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "CloudEvents", targets: ["CloudEvents"]),
+        .library(name: "EventFilters", targets: ["EventFilters"]),
+        .executable(name: "apus", targets: ["apus"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+    ],
+    targets: rooms + brokers + [
+        .target(
+            name: "Specs", dependencies: [yaml], path: "specs", exclude: ["README.md"], sources: ["Specs.swift"],
+            swiftSettings: house),
+        tests("CloudEventsTests", ["CloudEvents"]),
+        tests("EventFiltersTests", ["EventFilters", "CloudEvents"]),
+        tests("ApusResourcesTests", ["ApusResources", "EventFilters", "CloudEvents"]),
+        tests("ApusHTTPTests", ["ApusHTTP", "CloudEvents", nio]),
+        tests(
+            "ApusIntakeTests",
+            ["ApusIntake", "ApusPorts", "BrokerMemory", "ApusTesting", "CloudEvents", "EventFilters", "ApusTelemetry"]),
+        tests(
+            "ApusDispatchTests",
+            [
+                "ApusDispatch", "ApusPorts", "ApusResources", "BrokerMemory", "ApusTesting", "EventFilters", "CloudEvents",
+                "ApusTelemetry",
+            ]),
+        tests(
+            "ApusDeliveryTests", ["ApusDelivery", "ApusHTTP", "ApusPorts", "CloudEvents", "ApusTelemetry", nio, nioPosix, nioTLS]),
+        tests(
+            "ApusServerTests",
+            [
+                "ApusServer", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "BrokerMemory", "CloudEvents",
+                "EventFilters", "ApusTelemetry", nio, nioPosix,
+            ]),
+        tests(
+            "ApusControlTests",
+            [
+                "ApusControl", "ApusDispatch", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting", "ApusRegistry",
+                "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry",
+            ]),
+        tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
+        tests("ContractTests", ["ApusRegistry", "ApusTesting", "ApusPorts", "CloudEvents"]),
+        tests("EndToEndTests", ["ApusClient", "ApusHTTP", "ApusResources", "CloudEvents", "apus", nio, nioPosix]),
+        tests("HouseTests", ["ApusTelemetry", "ApusResources", "ApusPorts"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

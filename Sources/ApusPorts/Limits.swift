@@ -1,0 +1,44 @@
+/// Every limit of the house that holds unless a flag or an annotation sets another: one name, its unit in the name (law 5).
+public enum Limits {
+    /// An event's body and head together stay under this; larger is refused with 413.
+    public static let eventBytesMax = 1_048_576
+    public static let batchBytesMax = 8_388_608
+    public static let batchEventsMax = 1000
+    /// The head of an HTTP request; larger is refused with 431.
+    public static let headBytesMax = 131_072
+    public static let jsonNestingMax = 64
+    public static let attributesMax = 200
+    /// How much of a subscriber's answer is read.
+    public static let responseBytesMax = 1_048_576
+    /// How much of a failed answer is kept (promise 17).
+    public static let errorBodyBytesMax = 1024
+    /// Matching events that one trigger may have read and neither settled nor parked.
+    public static let windowEventsMax = 256
+    /// Parked events of one trigger; at the bound it stops reading.
+    public static let parkedEventsMax = 100_000
+    public static let hopsMax: UInt8 = 255
+    public static let openConnectionsMax = 10_000
+    /// Events that wait to become durable; at the bound the door answers 429.
+    public static let appendQueueEventsMax = 65_536
+    public static let appendQueueBytesMax = 134_217_728
+    /// Memory for the newest records of a stream, from which caught-up readers are served.
+    public static let tailCacheBytesMax = 16_777_216
+    public static let readPageRecordsMax = 512
+    public static let readPageBytesMax = 4_194_304
+    /// Remembered `source` and `id` pairs of a broker's duplicate window.
+    public static let deduplicationEntriesMax = 1_000_000
+    /// Outcomes become durable at most this long after they came.
+    public static let cursorCommitMilliseconds = 100
+    /// How long a removed broker's log, or a removed trigger's cursor, is kept.
+    public static let removedKeptHours = 24
+    public static let attemptTimeoutSeconds = 30
+    /// `Retry-After` is honoured up to this where `retryAfterMax` is absent (promise 10).
+    public static let retryAfterMaxSeconds = 600
+    public static let retentionDaysDefault = 7
+    public static let retentionBytesDefault: Int64 = 10_737_418_240
+    public static let deadRetentionDaysDefault = 30
+    public static let requestHeadSecondsMax = 10
+    public static let requestBodySecondsMax = 30
+    public static let idleConnectionSecondsMax = 60
+    public static let pipelinedRequestsMax = 64
+}

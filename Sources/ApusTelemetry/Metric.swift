@@ -1,0 +1,54 @@
+/// A metric's name, kind, labels and meaning: the constants of this room, held against `specs/telemetry.yaml` both ways.
+public struct Metric: Sendable, Hashable {
+    public enum Kind: String, Sendable { case counter, gauge, histogram }
+
+    public var name: String
+    public var kind: Kind
+    public var labels: [String]
+    public var help: String
+
+    public init(_ name: String, _ kind: Kind, labels: [String] = [], help: String) {
+        self.name = name
+        self.kind = kind
+        self.labels = labels
+        self.help = help
+    }
+}
+
+extension Metric {
+    public static let received = Metric(
+        "apus_events_received_total", .counter, labels: ["namespace", "broker"], help: "Events that came to a broker's door.")
+    public static let refused = Metric(
+        "apus_requests_refused_total", .counter, labels: ["reason"], help: "Requests that the door refused, by the error's code.")
+    public static let appended = Metric(
+        "apus_events_appended_total", .counter, labels: ["namespace", "broker"], help: "Events that became durable on the log.")
+    public static let deduplicated = Metric(
+        "apus_events_deduplicated_total", .counter, labels: ["namespace", "broker"],
+        help: "Events answered with an earlier position: same source and id within the window.")
+    public static let matched = Metric(
+        "apus_trigger_matched_total", .counter, labels: ["namespace", "broker", "trigger"],
+        help: "Events that a trigger's filter took.")
+    public static let delivered = Metric(
+        "apus_trigger_delivered_total", .counter, labels: ["namespace", "broker", "trigger"],
+        help: "Events that a subscriber accepted.")
+    public static let retried = Metric(
+        "apus_trigger_retried_total", .counter, labels: ["namespace", "broker", "trigger"],
+        help: "Attempts that failed and will be repeated.")
+    public static let deadLettered = Metric(
+        "apus_trigger_dead_lettered_total", .counter, labels: ["namespace", "broker", "trigger", "reason"],
+        help: "Events that a trigger gave up on.")
+    public static let lag = Metric(
+        "apus_trigger_lag_events", .gauge, labels: ["namespace", "broker", "trigger"],
+        help: "Events on the log that a trigger has not read.")
+    public static let inFlight = Metric(
+        "apus_trigger_in_flight", .gauge, labels: ["namespace", "broker", "trigger"], help: "Attempts that are being made now.")
+    public static let parked = Metric(
+        "apus_trigger_parked", .gauge, labels: ["namespace", "broker", "trigger"], help: "Events that wait for a retry.")
+    public static let appendSeconds = Metric(
+        "apus_append_seconds", .histogram, labels: ["namespace", "broker"], help: "From the door to durable.")
+    public static let queueWaitSeconds = Metric(
+        "apus_queue_wait_seconds", .histogram, labels: ["namespace", "broker"], help: "From durable to the first attempt.")
+    public static let deliverySeconds = Metric(
+        "apus_delivery_seconds", .histogram, labels: ["namespace", "broker", "trigger"],
+        help: "One attempt, from sending to its outcome.")
+}
