@@ -9,6 +9,9 @@ public protocol LogBackend: Sendable {
 
     /// Opens the log of a broker, or creates it. Blocking work is done off the caller's executor.
     static func open(_ context: BackendContext) async throws(LogError) -> OpenLog
+
+    /// Forgets a broker's log for good: its files go. The log is not open. Nothing to forget is no error.
+    static func remove(_ context: BackendContext) async throws(LogError)
 }
 
 /// A log that is open, and its cursors.
