@@ -1,6 +1,5 @@
-import CloudEvents
 import NIOCore
-import NIOSSL
+import NIOTLS
 
 /// One connection as a channel handler: writes a request, reads its answer, one after the other and never two at once.
 // Sendable without the compiler's proof: every member is touched on the channel's event loop only.

@@ -22,7 +22,7 @@ package struct HTTPRequest: Sendable {
 package struct AnswerBounds: Sendable {
     /// Bytes of a body that are read; the answer counts with what was read until then, and its connection is closed.
     package var readBytesMax = 1_048_576
-    /// Bytes that are kept of the body of an answer with status 200.
+    /// Bytes that are kept of the body of an answer with a status of 2xx.
     package var keptBytesMax = 1_048_576
     /// Bytes that are kept of the body of any other answer.
     package var otherKeptBytesMax = 1_048_576
@@ -117,7 +117,9 @@ package struct AnswerReader: Sendable {
         if case .body = state { true } else { false }
     }
 
-    private func kept(_ head: ResponseHead) -> Int { head.status == 200 ? bounds.keptBytesMax : bounds.otherKeptBytesMax }
+    private func kept(_ head: ResponseHead) -> Int {
+        (200..<300).contains(head.status) ? bounds.keptBytesMax : bounds.otherKeptBytesMax
+    }
 
     private mutating func readBody(
         _ buffer: inout ByteBuffer, _ reader: inout BodyReader, kept: Int

@@ -1,4 +1,3 @@
-package import CloudEvents
 package import NIOCore
 import NIOPosix
 
