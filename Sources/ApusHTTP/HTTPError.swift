@@ -1,12 +1,11 @@
 /// Why bytes are no HTTP/1.1 message that this room takes: a code, and a sentence that says what was wrong.
 ///
-/// After any of these the place where the next message begins is unknown, so a connection is closed, except where
-/// ``framingIsKnown`` says otherwise.
+/// After any of these the place where the next message begins is unknown, so the connection has to be closed.
 package struct HTTPError: Error, Sendable, Equatable {
     /// The raw values are codes of the error catalogue in `specs/errors`.
     package enum Code: String, Sendable, CaseIterable {
         case malformedRequest = "malformed-request"
-        case bodyTooLarge = "body-too-large"
+        case bodyTooLarge = "event-too-large"
         case targetTooLong = "target-too-long"
         case expectationFailed = "expectation-failed"
         case headTooLarge = "head-too-large"
