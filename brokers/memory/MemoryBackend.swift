@@ -20,4 +20,6 @@ package enum MemoryBackend: LogBackend {
         let log = MemoryLog(clock: context.clock)
         return OpenLog(log: log, cursors: log)
     }
+    /// A closed log is gone already.
+    package static func remove(_ context: BackendContext) async throws(LogError) {}
 }

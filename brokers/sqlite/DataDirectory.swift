@@ -70,6 +70,12 @@ enum Folder {
         }
     }
 
+    /// Removes a file; one that is not there is no error.
+    static func removeFile(_ path: String) throws(LogError) {
+        guard unlink(path) != 0, errno != ENOENT else { return }
+        throw .unavailable(reason: "\(path) cannot be removed: \(reason)")
+    }
+
     private static func parent(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

@@ -16,6 +16,13 @@ package enum SQLiteBackend: LogBackend {
         return OpenLog(log: log, cursors: log)
     }
 
+    package static func remove(_ context: BackendContext) async throws(LogError) {
+        let path = try path(of: context)
+        try await SystemThread.value("apus-remove") { () throws(LogError) in
+            for ending in ["-wal", "-shm", ""] { try Folder.removeFile("\(path)\(ending)") }
+        }
+    }
+
     /// The file of a broker's log. A name that could leave the folder is refused.
     package static func path(of context: BackendContext) throws(LogError) -> String {
         for part in [context.namespace, context.broker, context.uid] {

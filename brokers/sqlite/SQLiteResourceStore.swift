@@ -1,4 +1,5 @@
 package import ApusPorts
+package import ApusResources
 internal import CloudEvents
 
 /// The node's resources in `apus.db` of the data directory, on a thread of its own. Errors are ``LogError``.
@@ -44,7 +45,7 @@ package final class SQLiteResourceStore: ResourceStore, @unchecked Sendable {
             while try rows.step() {
                 resources.append(
                     StoredResource(
-                        key: ResourceKey(kind: rows.text(0), namespace: rows.text(1), name: rows.text(2)), uid: rows.text(3),
+                        key: ResourceIdentity(kind: rows.text(0), namespace: rows.text(1), name: rows.text(2)), uid: rows.text(3),
                         document: rows.text(4), generation: rows.integer(5), resourceVersion: rows.integer(6),
                         createdAt: Timestamp(nanoseconds: rows.integer(7)), file: rows.optionalText(8),
                         removedAt: rows.optionalInteger(9).map { Timestamp(nanoseconds: $0) }))
@@ -53,7 +54,7 @@ package final class SQLiteResourceStore: ResourceStore, @unchecked Sendable {
         }
     }
 
-    package func write(_ upserts: [StoredResource], forget: [ResourceKey]) async throws {
+    package func write(_ upserts: [StoredResource], forget: [ResourceIdentity]) async throws {
         try await run { connection throws(SQLiteError) in
             try connection.transaction { () throws(SQLiteError) in
                 let put = try connection.prepare("INSERT OR REPLACE INTO resources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
