@@ -1,4 +1,5 @@
 import ApusDispatch
+import ApusIntake
 import ApusPorts
 import ApusResources
 
@@ -8,6 +9,7 @@ struct BrokerService: Sendable {
     let uid: String
     let brokerClass: String
     let log: any EventLog
+    let door: BrokerDoor
     let dispatcher: BrokerDispatcher
     /// By trigger name: what its plan was made from. Equal text is an equal plan.
     var applied: [String: String] = [:]

@@ -58,13 +58,13 @@ extension Controller {
         do {
             let context = context(of: broker)
             let opened = try await backend.open(context)
+            let door = intake.makeDoor(namespace: identity.namespace, broker: identity.name, log: opened.log)
             let dispatcher = BrokerDispatcher(
-                namespace: broker.metadata.namespace, broker: broker.metadata.name, log: opened.log, cursors: opened.cursors,
-                door: intake.replyDoor(namespace: broker.metadata.namespace, broker: broker.metadata.name), sinks: sinks,
+                namespace: identity.namespace, broker: identity.name, log: opened.log, cursors: opened.cursors, door: door, sinks: sinks,
                 executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed())
             try await dispatcher.start()
             services[identity] = BrokerService(
-                key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log, dispatcher: dispatcher)
+                key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log, door: door, dispatcher: dispatcher)
             failures[identity] = nil
             logger.notice(
                 "broker opened", metadata: ["namespace": "\(broker.metadata.namespace)", "broker": "\(broker.metadata.name)"])
@@ -137,9 +137,12 @@ extension Controller {
             guard let filter = try? trigger.compiledFilter() else { continue }
             filters.append((id, filter))
         }
-        await intake.open(
-            BrokerDoor(
-                namespace: broker.metadata.namespace, broker: broker.metadata.name, log: service.log,
-                filters: FilterIndex(filters), deduplicationWindow: broker.options.deduplicationWindow))
+        service.door.update(filters: FilterIndex(filters))
+        do {
+            try await service.door.update(deduplicationWindow: broker.options.deduplicationWindow)
+        } catch {
+            logger.error("duplicate window not filled", metadata: ["broker": "\(broker.identity)", "error": "\(error)"])
+        }
+        intake.open(service.door)
     }
 }

@@ -91,10 +91,8 @@ extension Controller {
             broker.status.annotations = annotations
             return Resource.broker(broker).document()
         case .trigger(var trigger):
-            if let broker = broker(of: trigger), let service = services[broker.identity],
-                let progress = await service.dispatcher.progress().first(where: { $0.trigger == identity.name })
-            {
-                annotations.merge(progress.annotations) { $1 }
+            if let broker = broker(of: trigger), let service = services[broker.identity] {
+                annotations.merge(await service.dispatcher.progress().annotations(of: identity.name)) { $1 }
             }
             trigger.status.annotations = annotations
             return Resource.trigger(trigger).document()

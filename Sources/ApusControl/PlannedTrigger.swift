@@ -26,17 +26,36 @@ struct PlannedTrigger: Sendable {
     /// Throws where the filter does not compile: such a trigger is not Ready and gets nothing.
     func make() throws -> TriggerPlan {
         let options = trigger.options
-        let policy = DeliveryPolicy(
-            retries: delivery.retries, backoff: delivery.backoffPolicy == .linear ? .linear : .exponential,
-            backoffDelay: delivery.backoffDelay, backoffMax: delivery.backoffMax,
-            retryAfterMax: delivery.retryAfterMax ?? .seconds(Limits.retryAfterMaxSeconds),
-            timeout: delivery.timeout ?? .seconds(Limits.attemptTimeoutSeconds), jitter: options.jitter,
-            format: delivery.format.map { $0 == .json ? .structured : .binary })
         return TriggerPlan(
             name: trigger.metadata.name, namespace: trigger.metadata.namespace, filter: try trigger.compiledFilter(),
-            destination: subscriber.destination.map { Destination(url: $0.url, caCerts: $0.caCerts) }, policy: policy,
-            order: options.order.plan, maxInFlight: options.maxInFlight ?? Limits.windowEventsMax, rate: options.rate,
-            isPaused: options.isPaused, startFrom: options.start.plan,
-            deadLetterSink: deadLetterSink.destination.map { Destination(url: $0.url, caCerts: $0.caCerts) })
+            destination: Self.destination(subscriber), policy: DeliveryPolicy(delivery, jitter: options.jitter),
+            order: options.order, maxInFlight: options.maxInFlight, rate: options.rate, isPaused: options.isPaused,
+            startFrom: options.start, deadLetterSink: Self.destination(deadLetterSink))
+    }
+
+    private static func destination(_ resolution: Resolution) -> Destination? {
+        resolution.destination.map { Destination(url: $0.url, caCerts: $0.caCerts) }
+    }
+}
+
+extension [TriggerProgress] {
+    /// How far a trigger is, as annotations of its status: what `apus describe trigger` prints.
+    func annotations(of trigger: String) -> [String: String] {
+        var texts: [String: String] = [:]
+        for progress in self where progress.trigger == trigger {
+            let prefix = progress.stream == .dead ? "apus.dev/dead-letter-" : "apus.dev/"
+            texts[prefix + "next"] = "\(progress.next)"
+            texts[prefix + "lag"] = "\(progress.lag)"
+            texts[prefix + "in-flight"] = "\(progress.inFlight)"
+            texts[prefix + "open"] = "\(progress.open)"
+            texts[prefix + "parked"] = "\(progress.parked)"
+            texts[prefix + "delivered"] = "\(progress.delivered)"
+            texts[prefix + "dead"] = "\(progress.dead)"
+            if progress.lost > 0 { texts[prefix + "lost"] = "\(progress.lost)" }
+            if let due = progress.nextDueAt { texts[prefix + "next-retry"] = due.rfc3339 }
+            if let stopped = progress.stopped { texts[prefix + "stopped"] = stopped.rawValue }
+            if let error = progress.lastError { texts[prefix + "last-error"] = error }
+        }
+        return texts
     }
 }

@@ -2,95 +2,96 @@ import ApusControl
 import ApusDelivery
 import ApusIntake
 import ApusRegistry
+import ApusResources
 import ApusServer
 import ApusTelemetry
 import BrokerSQLite
-import Dispatch
+import Foundation
 import Logging
 import NIOPosix
-import Synchronization
 
 /// The composition root: makes the rooms, starts them in order, and ends them in the other order.
 ///
-///     lock → store → controller → brokers → data plane → control plane → files      start
-///     data plane → dispatchers → cursors → logs → control plane → store → lock      end
+///     lock → store → data plane (bound) → brokers, triggers → data plane (serving) → control plane → ready
+///     data plane → dispatchers, cursors, logs → control plane → store → lock
 struct Node: Sendable {
     struct Settings: Sendable {
         var files: [String]
         var dataDirectory: String
         var listen: ListenAddress
         var admin: ListenAddress
-        /// What references resolve to: `namespace/Kind/name` → URL.
-        var names: [String: String]
+        /// What references resolve to.
+        var names: NameTable
         var logFormat: LogFormat
         var drain: Duration
     }
 
     private let settings: Settings
     private let logger: Logger
-    private let lock: DataDirectory
 
-    init(_ settings: Settings) throws {
+    init(_ settings: Settings) {
         self.settings = settings
         LogFormat.bootstrap(settings.logFormat)
         logger = Logger(label: "apus")
-        lock = try DataDirectory(settings.dataDirectory)
     }
 
     func run() async throws {
+        let signals = Signals()
+        let lock = try DataDirectory.lock(settings.dataDirectory)
+        let store = try await SQLiteResourceStore.open(dataDirectory: lock.path)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let meters = Meters()
-        let intake = Intake(meters: meters)
-        let store = try await SQLiteResourceStore.open(dataDirectory: settings.dataDirectory)
+        let intake = Intake(meters: IntakeMeters(meters), clock: WallClock.now)
+        let sinks = HTTPSinkFactory(group: group, userAgent: "apus/\(Version.text)", seed: .random(in: .min ... .max))
         let dataPlane = DataPlaneServer(intake: intake, group: group, meters: meters, logger: logger)
-        let address = try await dataPlane.bind(host: settings.listen.host, port: settings.listen.port)
+        let port = try await dataPlane.bind(host: settings.listen.host, port: settings.listen.port)
+        let address = settings.listen.with(port: port)
         let controller = Controller(
             settings: Controller.Settings(
-                dataDirectory: settings.dataDirectory, names: settings.names, ingressURL: "http://\(address)",
-                files: settings.files),
-            store: store, backends: Registry.backends, intake: intake, sinks: HTTPSinkFactory(group: group), meters: meters,
+                dataDirectory: lock.path, names: settings.names, ingressURL: "http://\(address)",
+                files: settings.files.isEmpty ? nil : ManifestFiles(settings.files)),
+            environment: .system, store: store, backends: Registry.backends, intake: intake, sinks: sinks, meters: meters,
             logger: logger)
-        await controller.start()
+        try await controller.start()
+        try await serve(controller, dataPlane, at: address, group: group, meters: meters, until: signals)
+        sinks.close()
+        await store.close()
+        try await group.shutdownGracefully()
+        withExtendedLifetime(lock) {}
+    }
+
+    private func serve(
+        _ controller: Controller, _ dataPlane: DataPlaneServer, at address: String, group: MultiThreadedEventLoopGroup,
+        meters: Meters, until signals: Signals
+    ) async throws {
+        let control = ControlPlane(controller: controller, meters: meters, version: Version.text, logger: logger)
+        let admin = settings.admin, logger = logger
         try await dataPlane.serve()
-        try await withThrowingDiscardingTaskGroup { tasks in
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await controller.run() }
-            let control = ControlPlane(
-                controller: controller, meters: meters, version: Version.text, logger: logger,
-                readiness: { await controller.readiness() })
-            let port = AsyncStream<Int>.makeStream()
             tasks.addTask {
-                try await control.run(host: settings.admin.host, port: settings.admin.port, group: group) { bound in
-                    port.continuation.yield(bound)
+                try await control.run(host: admin.host, port: admin.port, group: group) { port in
+                    logger.notice("apus is ready", metadata: ["data": "\(address)", "admin": "\(admin.with(port: port))"])
                 }
             }
-            for await bound in port.stream {
-                logger.notice("apus is ready", metadata: ["data": "\(address)", "admin": "\(settings.admin.host):\(bound)"])
-                break
+            tasks.addTask {
+                let signal = await signals.first()
+                logger.notice("apus is ending", metadata: ["signal": "\(signal)"])
             }
-            let signal = await Signals.first()
-            logger.notice("apus is ending", metadata: ["signal": "\(signal)"])
+            // Whatever ends first ends the node: a signal, or a door that cannot be opened.
+            let first = await tasks.nextResult()
             await dataPlane.shutdown(within: settings.drain)
             await controller.shutdown(within: settings.drain)
             tasks.cancelAll()
+            try first?.get()
         }
-        await store.close()
-        try await group.shutdownGracefully()
+        logger.notice("apus has ended")
     }
 }
 
-/// SIGTERM and SIGINT as something to wait for.
-enum Signals {
-    static func first() async -> String {
-        let arrivals = AsyncStream<String>.makeStream()
-        let sources = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number)
-            source.setEventHandler { arrivals.continuation.yield(name) }
-            source.resume()
-            return source
-        }
-        defer { sources.forEach { $0.cancel() } }
-        for await name in arrivals.stream { return name }
-        return "none"
-    }
+extension Controller.Environment {
+    /// The machine's clock and randomness.
+    static let system = Controller.Environment(
+        now: WallClock.now, makeUID: { UUID().uuidString.lowercased() }, seed: { .random(in: .min ... .max) },
+        sleep: { duration in try? await Task.sleep(for: duration) })
 }

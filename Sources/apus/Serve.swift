@@ -1,4 +1,4 @@
-import ApusControl
+import ApusResources
 import ApusTelemetry
 import ArgumentParser
 import Foundation
@@ -51,33 +51,27 @@ struct Serve: AsyncParsableCommand {
                         + "use 127.0.0.1, or say --allow-insecure-listen if the network is yours")
             }
         }
-        for entry in resolve where !Self.isName(entry) {
-            throw ValidationError("--resolve \(entry): NAMESPACE/KIND/NAME=URL is needed, e.g. default/Service/orders=http://127.0.0.1:9090")
-        }
+        _ = try names()
         guard (0...3600).contains(drainSeconds) else { throw ValidationError("--drain-seconds must be 0 to 3600, was \(drainSeconds)") }
     }
 
     func run() async throws {
-        let node = try Node(
-            Node.Settings(
-                files: files, dataDirectory: data, listen: try ListenAddress(listen, flag: "--listen"),
-                admin: try ListenAddress(admin, flag: "--admin"), names: names, logFormat: logFormat, drain: .seconds(drainSeconds)))
-        try await node.run()
+        let settings = Node.Settings(
+            files: files, dataDirectory: data, listen: try ListenAddress(listen, flag: "--listen"),
+            admin: try ListenAddress(admin, flag: "--admin"), names: try names(), logFormat: logFormat, drain: .seconds(drainSeconds))
+        try await Node(settings).run()
     }
 
-    private var names: [String: String] {
-        var names: [String: String] = [:]
-        for entry in resolve {
-            let parts = entry.split(separator: "=", maxSplits: 1)
-            names[String(parts[0])] = String(parts[1])
+    private func names() throws -> NameTable {
+        var names = NameTable()
+        for flag in resolve {
+            do throws(FieldError) {
+                try names.add(flag: flag)
+            } catch {
+                throw ValidationError("\(error.path) \(error.message), e.g. default/Service/orders=http://127.0.0.1:9090")
+            }
         }
         return names
-    }
-
-    private static func isName(_ entry: String) -> Bool {
-        let parts = entry.split(separator: "=", maxSplits: 1)
-        return parts.count == 2 && parts[0].split(separator: "/").count == 3
-            && (parts[1].hasPrefix("http://") || parts[1].hasPrefix("https://"))
     }
 }
 
@@ -101,6 +95,9 @@ struct ListenAddress: Sendable {
         self.host = host
         self.port = port
     }
+
+    /// The address with the port that was really bound, as a URL has it.
+    func with(port: Int) -> String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }
