@@ -118,12 +118,22 @@ package struct DeliveryMachine: Sendable {
         state = .parking
     }
 
-    /// A durable write of ``Action/park(dueAt:)``, ``Action/bury(_:)``, ``Action/reply(_:)`` or ``Action/buryReply(_:)`` has ended,
-    /// well where `error` is nil. Gives back what is to be done, or nil where the event is parked.
+    /// That the event waits is durable. (Where that cannot be written it stays in parking, and the driver writes it again.)
+    package mutating func parked() {
+        precondition(state == .parking, "only an event that is being parked becomes parked")
+        state = .parked
+    }
+
+    /// The write of ``Action/bury(_:)``, ``Action/reply(_:)`` or ``Action/buryReply(_:)`` has ended, well where `error` is nil.
     package mutating func stored(
         _ error: LogError?, on terms: Terms, now: Timestamp, using random: inout some RandomNumberGenerator
-    ) -> Action? {
-        guard let error else { return stored() }
+    ) -> Action {
+        precondition(openWrite != nil, "only a write that was begun can end")
+        guard let error else {
+            storeFailures = 0
+            state = .settled
+            return .settle
+        }
         if case .replying = state, !(terms.isAtomic && error.mayPass) {
             failure = Failure(error)
             return failed(retryAfter: nil, on: terms, now: now, using: &random)
@@ -140,20 +150,6 @@ package struct DeliveryMachine: Sendable {
         case .replying(let reply): .reply(reply)
         case .buryingReply(let reply): .buryReply(reply)
         case .ready, .attempting, .parking, .parked, .settled: nil
-        }
-    }
-
-    private mutating func stored() -> Action? {
-        storeFailures = 0
-        switch state {
-        case .parking:
-            state = .parked
-            return nil
-        case .burying, .replying, .buryingReply:
-            state = .settled
-            return .settle
-        case .ready, .attempting, .parked, .settled:
-            preconditionFailure("nothing was being written for this event")
         }
     }
 

@@ -1,4 +1,5 @@
-package import ApusPorts
+import ApusPorts
+package import ApusResources
 package import CloudEvents
 
 /// A `delivery` field as it holds for one trigger once precedence is settled (promise 11).
@@ -18,7 +19,14 @@ package struct DeliveryPolicy: Sendable, Equatable {
         self.format = format
     }
 
-    /// Knative's default where neither the Trigger nor the Broker says anything: retry 10, exponential, PT0.2S.
-    package static let standard = DeliveryPolicy(
-        retry: RetryPolicy(retries: 10, backoff: .exponential, delay: .milliseconds(200)))
+    /// What a Trigger and its Broker ask for together, with the Trigger's jitter.
+    package init(_ delivery: EffectiveDelivery, jitter: Double) {
+        self.init(
+            retry: RetryPolicy(
+                retries: delivery.retries, backoff: delivery.backoffPolicy, delay: delivery.backoffDelay,
+                delayMax: delivery.backoffMax,
+                retryAfterMax: delivery.retryAfterMax ?? .seconds(Limits.retryAfterMaxSeconds), jitter: jitter),
+            timeout: delivery.timeout ?? .seconds(Limits.attemptTimeoutSeconds),
+            format: delivery.format.map { $0 == .json ? .structured : .binary })
+    }
 }

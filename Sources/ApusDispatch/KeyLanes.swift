@@ -18,7 +18,7 @@ package struct KeyLanes: Sendable {
         }
     }
 
-    private struct Lane {
+    fileprivate struct Lane {
         /// Whether the head has failed at least once.
         var isStuck = false
         /// Ascending by offset; those before `first` are gone.

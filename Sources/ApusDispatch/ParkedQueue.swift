@@ -49,6 +49,14 @@ package struct ParkedQueue: Sendable {
     /// The event is settled.
     package mutating func settle(_ offset: Int64) { entries[offset] = nil }
 
+    /// Order is no more asked for: nobody waits for a key.
+    package mutating func forgetKeys(now: Timestamp) {
+        for offset in entries.keys.sorted() {
+            entries[offset]?.key = nil
+            promote(offset, now: now)
+        }
+    }
+
     private mutating func push(_ due: Due) {
         heap.append(due)
         var child = heap.count - 1

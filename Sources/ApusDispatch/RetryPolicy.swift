@@ -1,31 +1,30 @@
-package import ApusPorts
+import ApusPorts
+package import ApusResources
 
 /// How often and how late a failed delivery is tried again (promise 10).
 package struct RetryPolicy: Sendable, Equatable {
-    package enum Backoff: String, Sendable, CaseIterable, Decodable { case linear, exponential }
-
     /// Retries after the first attempt: `retry: N` is at most N+1 attempts. Never negative.
     package var retries: Int
-    package var backoff: Backoff
+    package var backoff: DeliverySpec.BackoffPolicy
     /// `backoffDelay`; zero tries again at once.
     package var delay: Duration
     /// `backoffMax`: no wait of our own is longer. nil for no cap.
     package var delayMax: Duration?
     /// Up to where `Retry-After` is honoured; zero ignores it.
     package var retryAfterMax: Duration
-    /// How far a wait strays from the formula, in percent of it, both ways: 0...100.
-    package var jitterPercent: Int
+    /// How far a wait strays from the formula, as a fraction of it, both ways: 0...1.
+    package var jitter: Double
 
     package init(
-        retries: Int = 0, backoff: Backoff = .exponential, delay: Duration = .zero, delayMax: Duration? = nil,
-        retryAfterMax: Duration = .seconds(Limits.retryAfterMaxSeconds), jitterPercent: Int = 10
+        retries: Int = 0, backoff: DeliverySpec.BackoffPolicy = .exponential, delay: Duration = .zero, delayMax: Duration? = nil,
+        retryAfterMax: Duration = .seconds(Limits.retryAfterMaxSeconds), jitter: Double = 0.1
     ) {
         self.retries = max(0, retries)
         self.backoff = backoff
         self.delay = max(.zero, delay)
         self.delayMax = delayMax
         self.retryAfterMax = max(.zero, retryAfterMax)
-        self.jitterPercent = min(100, max(0, jitterPercent))
+        self.jitter = min(1, max(0, jitter))
     }
 
     /// The wait before retry `n`, 1 for the first. Jitter moves our own backoff only, up to the cap; what the subscriber asked for
@@ -56,7 +55,8 @@ package struct RetryPolicy: Sendable, Equatable {
     }
 
     private func jittered(_ wait: Int64, using random: inout some RandomNumberGenerator) -> Int64 {
-        let reach = wait / 100 * Int64(jitterPercent) + wait % 100 * Int64(jitterPercent) / 100
+        // 2^62 is the largest power that a Double's rounding cannot push beyond Int64.
+        let reach = Int64(min(Double(wait) * jitter, 0x1p62))
         guard reach > 0 else { return wait }
         let (sum, overflowed) = wait.addingReportingOverflow(Int64.random(in: -reach...reach, using: &random))
         return overflowed ? .max : sum
