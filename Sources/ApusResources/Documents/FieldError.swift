@@ -23,7 +23,8 @@ extension FieldError: CustomStringConvertible {
     public var description: String {
         let place = [file, line.map(String.init)].compactMap { $0 }.joined(separator: ":")
         let prefix = place.isEmpty ? "" : "\(line != nil && file == nil ? "line " : "")\(place): "
-        return prefix + (path.isEmpty ? "" : "\(path): ") + message
+        let namesItself = path.isEmpty || message.hasPrefix("\(path) ")
+        return prefix + (namesItself ? "" : "\(path): ") + message
     }
 }
 

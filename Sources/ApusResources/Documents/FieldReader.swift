@@ -109,7 +109,8 @@ struct FieldReader {
 
 /// The known name that a misspelt one is most likely to mean.
 enum NearestName {
-    /// nil where none is near: more than a third of the name, or more than three letters, would have to change.
+    /// nil where none is near: more than a third of the name, or more than three letters, would have to change, and none
+    /// begins as the name does.
     static func to(_ name: String, among known: [String]) -> String? {
         let wrong = Array(name.lowercased().utf8)
         guard wrong.count <= 128 else { return nil }
@@ -119,7 +120,17 @@ enum NearestName {
             let distance = distance(wrong, Array(candidate.lowercased().utf8))
             if distance <= bound, distance < best?.distance ?? .max { best = (candidate, distance) }
         }
-        return best?.name
+        return best?.name ?? known.first { begins(wrong, as: Array($0.lowercased().utf8)) }
+    }
+
+    /// Whether the last parts (behind a slash, where there is one) have their first four letters in common.
+    private static func begins(_ wrong: [UInt8], as known: [UInt8]) -> Bool {
+        let (a, b) = (lastPart(wrong).prefix(4), lastPart(known).prefix(4))
+        return a.count == 4 && a.elementsEqual(b)
+    }
+
+    private static func lastPart(_ name: [UInt8]) -> ArraySlice<UInt8> {
+        name.lastIndex(of: UInt8(ascii: "/")).map { name[($0 + 1)...] } ?? name[...]
     }
 
     /// Insertions, deletions, replacements, and swaps of neighbours.

@@ -82,11 +82,13 @@ public enum Resource: Sendable, Equatable {
     public init(_ document: DocumentNode) throws(FieldErrors) {
         let report = FieldReport()
         let resource = Resource.read(document, report)
-        let errors = report.errors.map { error in
+        let placed = report.errors.map { error in
             var placed = error
             placed.line = error.line ?? document.line(ofPath: error.path)
             return placed
         }
+        let errors = placed.enumerated()
+            .sorted { ($0.element.line ?? 0, $0.offset) < ($1.element.line ?? 0, $1.offset) }.map(\.element)
         guard let resource, errors.isEmpty else { throw FieldErrors(errors) }
         self = resource
     }
@@ -100,6 +102,13 @@ public enum Resource: Sendable, Equatable {
             throw FieldErrors([error])
         }
         self = try Resource(document)
+    }
+
+    /// Every field that the parser asks a document for, lists as `[]`: what ``FieldDocs`` is held against.
+    package static func fieldsAsked(of document: DocumentNode) -> Set<String> {
+        let report = FieldReport()
+        _ = read(document, report)
+        return report.asked
     }
 
     static func read(_ document: DocumentNode, _ report: FieldReport) -> Resource? {

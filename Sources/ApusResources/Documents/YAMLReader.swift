@@ -124,6 +124,10 @@ extension YamlError {
         switch self {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
+            if problem.hasPrefix("Maximum nesting level") {
+                return FieldError(
+                    line: mark.line, path: "", message: "is nested deeper than \(YAMLReader.nestingMax) levels")
+            }
             let around = context.map { "\($0.text) (line \($0.mark.line)): " } ?? ""
             return FieldError(line: mark.line, path: "", message: "is not valid YAML: \(around)\(problem)")
         case .duplicatedKeysInMapping(let names, let context):

@@ -29,7 +29,7 @@ public enum MomentText {
             let start = index + 1
             index = bytes[start...].firstIndex { !isDigit($0) } ?? bytes.count
             guard index > start, let value = number(bytes[start..<min(index, start + 9)]) else { return nil }
-            nanoseconds = (index - start..<9).reduce(value) { total, _ in total * 10 }
+            nanoseconds = (min(index - start, 9)..<9).reduce(value) { total, _ in total * 10 }
         }
         guard let offset = offsetSeconds(bytes[index...]) else { return nil }
         let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset
@@ -62,7 +62,8 @@ public enum MomentText {
     }
 
     private static func floorDivide(_ value: Int64, _ by: Int64) -> Int64 {
-        value >= 0 ? value / by : -((-value + by - 1) / by)
+        let quotient = value / by
+        return value % by < 0 ? quotient - 1 : quotient
     }
 
     /// Days since 1970-01-01 in the Gregorian calendar, counted over years that begin in March, so that a leap day is the last.
@@ -74,7 +75,8 @@ public enum MomentText {
     }
 
     private static func civil(fromDays count: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        var year = 1970 + floorDivide(count, 366)
+        // Never too late: the loop goes forward.
+        var year = 1970 + floorDivide(count, count < 0 ? 365 : 366)
         while days(year + 1, 1, 1) <= count { year += 1 }
         var month: Int64 = 1
         while month < 12, days(year, month + 1, 1) <= count { month += 1 }
