@@ -24,24 +24,21 @@ struct EncodedRecord: Sendable {
     /// Whether this is what a delivery sends. Equal records of one log share their storage, so comparing them costs little.
     func isOf(_ delivery: Delivery) -> Bool { record == delivery.record && added == delivery.added }
 
-    /// Binary mode (HTTP protocol binding, section 3.1).
-    init(binary record: LogRecord, added: [Attribute]) {
-        var attributes = record.event.attributes
-        attributes.remove(HopCount.attribute)
-        for attribute in Self.additions(record, added) { attributes.set(attribute.name, to: attribute.value) }
-        switch record.event.mode {
+    /// Binary mode (HTTP protocol binding, section 3.1). Fails where the data of a structured event cannot be given as bytes.
+    init(binary record: LogRecord, added: [Attribute]) throws(CloudEventError) {
+        let event = record.event
+        var attributes: Attributes
+        switch event.mode {
         case .binary:
-            if attributes[Self.mediaType] == nil, let contentType = record.event.contentType {
-                attributes.append(Self.mediaType, .string(contentType))
-            }
-            self.init(record, added, body: record.event.body)
+            attributes = event.attributesWithContentType
+            self.init(record, added, body: event.body)
         case .structured, .batched:
-            let data = JSONFormat.data(in: record.event.body)
-            if attributes[Self.mediaType] == nil, let implied = data.impliedContentType {
-                attributes.append(Self.mediaType, .string(implied))
-            }
+            let data = try JSONFormat.data(in: event.body)
+            attributes = event.attributes.inBinaryMode(impliedJSON: data.isImpliedJSON)
             self.init(record, added, body: data.bytes ?? [])
         }
+        attributes.remove(HopCount.attribute)
+        for attribute in Self.additions(record, added) { attributes.set(attribute.name, to: attribute.value) }
         HTTPBinding.appendBinaryHeaders(of: attributes, to: &lines)
     }
 
@@ -51,18 +48,14 @@ struct EncodedRecord: Sendable {
         let event = record.event
         switch event.mode {
         case .binary:
-            var attributes = event.attributes
+            var attributes = event.attributesWithContentType
             attributes.remove(HopCount.attribute)
-            if attributes[Self.mediaType] == nil, let contentType = event.contentType {
-                attributes.append(Self.mediaType, .string(contentType))
-            }
             for attribute in additions { attributes.set(attribute.name, to: attribute.value) }
-            self.init(
-                record, added, body: JSONFormat.encode(CloudEvent(attributes: attributes, data: event.hasData ? event.body : nil)))
+            let object = JSONFormat.encode(CloudEvent(attributes: attributes, data: event.hasData ? event.body : nil))
+            self.init(record, added, body: object)
             lines.appendField("Content-Type", JSONFormat.mediaType)
         case .structured, .batched:
-            let object = JSONFormat.removing(HopCount.attribute, from: event.body)
-            self.init(record, added, body: JSONFormat.splice(additions, into: object))
+            self.init(record, added, body: JSONFormat.splice(additions, removing: [HopCount.attribute], into: event.body))
             lines.appendField("Content-Type", Self.structuredType(event.contentType))
         }
     }
@@ -86,8 +79,6 @@ struct EncodedRecord: Sendable {
         lines.appendField("Content-Length", String(body.count))
     }
 
-    private static let mediaType = "datacontenttype"
-
     /// What a delivery adds: what it was given, and when the log took the event (knative.md, item 30).
     private static func additions(_ record: LogRecord, _ added: [Attribute]) -> [Attribute] {
         guard record.event.attributes[arrival] == nil, !added.contains(where: { $0.name == arrival }) else { return added }
@@ -98,5 +89,15 @@ struct EncodedRecord: Sendable {
     private static func structuredType(_ received: String?) -> String {
         guard let received, !received.lowercased().hasPrefix("application/cloudevents-batch") else { return JSONFormat.mediaType }
         return received
+    }
+}
+
+extension EventRecord {
+    /// In binary mode the `Content-Type` that came is the `datacontenttype`.
+    fileprivate var attributesWithContentType: Attributes {
+        guard let contentType, attributes["datacontenttype"] == nil else { return attributes }
+        var attributes = attributes
+        attributes.append("datacontenttype", .string(contentType))
+        return attributes
     }
 }

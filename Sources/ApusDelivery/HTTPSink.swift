@@ -33,14 +33,14 @@ package final class HTTPSink: EventSink, @unchecked Sendable {
 
     package func deliver(_ delivery: Delivery, completion: @escaping @Sendable (Outcome) -> Void) {
         let target: Target
+        let encoded: EncodedRecord
         do {
             target = try self.target(delivery.destination)
-        } catch {
-            let message = error.message
-            executor.execute { completion(.failed(message)) }
+            encoded = try encode(delivery)
+        } catch let refusal {
+            executor.execute { completion(.failed(refusal.message)) }
             return
         }
-        let encoded = encode(delivery)
         let trace = encoded.trace.map { SentTrace(context: $0, spanID: spanIDs.next(), state: encoded.traceState) }
         let request = HTTPRequest(
             head: head(delivery, target, encoded, trace), body: encoded.body, reading: Self.bounds(wantsReply: delivery.wantsReply))
@@ -65,9 +65,14 @@ package final class HTTPSink: EventSink, @unchecked Sendable {
         return bounds
     }
 
-    private func target(_ destination: Destination) throws(HTTPURLError) -> Target {
+    private func target(_ destination: Destination) throws(HTTPFailure) -> Target {
         if let target = targets[destination] { return target }
-        let url = try HTTPURL(destination.url)
+        let url: HTTPURL
+        do {
+            url = try HTTPURL(destination.url)
+        } catch {
+            throw HTTPFailure(error.message)
+        }
         var start = Array("POST \(url.target) HTTP/1.1\r\nHost: \(url.hostField)\r\n".utf8)
         start.appendField("User-Agent", userAgent)
         let target = Target(endpoint: HTTPEndpoint(url, caCerts: destination.caCerts), start: start)
@@ -76,11 +81,16 @@ package final class HTTPSink: EventSink, @unchecked Sendable {
         return target
     }
 
-    private func encode(_ delivery: Delivery) -> EncodedRecord {
+    private func encode(_ delivery: Delivery) throws(HTTPFailure) -> EncodedRecord {
         switch delivery.mode {
         case .binary:
             if let last = lastBinary, last.isOf(delivery) { return last }
-            let encoded = EncodedRecord(binary: delivery.record, added: delivery.added)
+            let encoded: EncodedRecord
+            do {
+                encoded = try EncodedRecord(binary: delivery.record, added: delivery.added)
+            } catch {
+                throw HTTPFailure("the event cannot be sent in binary mode: \(error.message)")
+            }
             lastBinary = encoded
             return encoded
         case .structured, .batched:

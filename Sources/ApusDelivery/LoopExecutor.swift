@@ -1,4 +1,4 @@
-package import ApusPorts
+import ApusPorts
 package import CloudEvents
 package import NIOCore
 

@@ -23,9 +23,9 @@ import Testing
     @Test func `fires everything that is due after a long rest, once`() {
         var wheel = DeadlineWheel<Entry>(slots: 8, tick: 0)
         for deadline in 1...50 { wheel.add(Entry(Int64(deadline))) }
-        #expect(wheel.turn(to: 40).map(\.deadlineTick).sorted() == Array(1...40))
-        #expect(wheel.turn(to: 40).isEmpty)
-        #expect(wheel.turn(to: 1000).map(\.deadlineTick).sorted() == Array(41...50))
+        #expect(given(wheel.turn(to: 40)).map(\.deadlineTick).sorted() == Array(1...40))
+        #expect(given(wheel.turn(to: 40)).isEmpty)
+        #expect(given(wheel.turn(to: 1000)).map(\.deadlineTick).sorted() == Array(41...50))
     }
 
     @Test func `lets any entry be taken out, in any order`() {
@@ -44,7 +44,7 @@ import Testing
     @Test func `fires a deadline that has passed at the next turn`() {
         var wheel = DeadlineWheel<Entry>(slots: 8, tick: 100)
         wheel.add(Entry(3))
-        #expect(wheel.turn(to: 100).isEmpty)
-        #expect(wheel.turn(to: 101).count == 1)
+        #expect(given(wheel.turn(to: 100)).isEmpty)
+        #expect(given(wheel.turn(to: 101)).count == 1)
     }
 }

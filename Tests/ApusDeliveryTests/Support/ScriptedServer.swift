@@ -39,6 +39,8 @@ final class ScriptedServer: Sendable {
         case send([UInt8])
         case close
         case reset
+        /// Closes the socket without the close_notify that TLS asks for.
+        case cut
     }
 
     typealias Script = @Sendable (Received) -> [Step]
@@ -208,6 +210,7 @@ private final class ScriptHandler: ChannelInboundHandler {
             switch step {
             case .send(let bytes): context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
             case .close: context.close(promise: nil)
+            case .cut: try context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self).close(promise: nil)
             case .reset:
                 let provider = context.channel as? any SocketOptionProvider
                 provider?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in }
