@@ -100,13 +100,12 @@ extension Controller {
     private func reconcileTriggers(of broker: Broker) async {
         guard var service = services[broker.identity] else { return }
         let wanted = triggers(of: broker), resolver = resolver
-        let names = Set(wanted.map(\.metadata.name))
-        for name in await service.dispatcher.readerNames where !names.contains(name) {
-            await report(Trigger.kind, broker.metadata.namespace, name) {
-                try await service.dispatcher.remove(name)
-                service.applied[name] = nil
-            }
+        do {
+            try await service.dispatcher.removeAll(except: Set(wanted.map(\.metadata.name)))
+        } catch {
+            logger.error("removed triggers not retired", metadata: ["broker": "\(broker.identity)", "error": "\(error)"])
         }
+        service.applied = service.applied.filter { name, _ in wanted.contains { $0.metadata.name == name } }
         for trigger in wanted {
             let plan = PlannedTrigger(trigger, broker: broker, resolver: resolver)
             guard service.applied[trigger.metadata.name] != plan.fingerprint else { continue }

@@ -110,8 +110,8 @@ extension Controller {
         }
     }
 
-    /// Sets the gauges that are only worth computing when someone looks.
+    /// Sets the gauges that are only worth computing when someone looks: asking for a trigger's progress does.
     package func refreshMeters() async {
-        for service in services.values { await service.dispatcher.refreshMeters() }
+        for service in services.values { _ = await service.dispatcher.progress() }
     }
 }

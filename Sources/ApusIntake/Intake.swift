@@ -24,18 +24,16 @@ package final class Intake: Sendable {
         self.clock = clock
     }
 
-    /// Opens a broker's door, in the place of one that stood there. Where there is a window for duplicates, it is filled from the
-    /// log's tail before the first message is let in; if that fails, the door stays as it was.
-    @discardableResult
-    package func open(
-        namespace: String, broker: String, log: any EventLog, filters: FilterIndex, deduplicationWindow: Duration? = nil
-    ) async throws(LogError) -> BrokerDoor {
-        let door = BrokerDoor(
+    /// Makes a broker's door. It is shut to producers until ``open(_:)``; replies pass it from the first moment on.
+    package func makeDoor(namespace: String, broker: String, log: any EventLog, filters: FilterIndex = FilterIndex([])) -> BrokerDoor {
+        BrokerDoor(
             namespace: namespace, broker: broker, log: log, filters: filters, limits: limits,
             meters: meters.door(namespace: namespace, broker: broker), clock: clock)
-        if let deduplicationWindow { try await door.update(deduplicationWindow: deduplicationWindow) }
-        doors.withLock { $0[Name(namespace: namespace, broker: broker)] = door }
-        return door
+    }
+
+    /// Opens a door to producers, in the place of one of the same name that stood there.
+    package func open(_ door: BrokerDoor) {
+        doors.withLock { $0[Name(namespace: door.namespace, broker: door.broker)] = door }
     }
 
     /// Closes a broker's door: messages for it are refused from now on, those that were accepted are answered.
