@@ -50,26 +50,3 @@ public struct CompiledFilter: Sendable {
         return next == Predicate.accept
     }
 }
-
-/// All filters of a broker, asked at once: which of them does an event pass? (Law 4.)
-///
-/// Ids are the caller's: small, dense integers.
-public struct FilterIndex: Sendable {
-    private let filters: [(id: Int, filter: CompiledFilter)]
-
-    public init(_ filters: [(id: Int, filter: CompiledFilter)]) {
-        self.filters = filters.sorted { $0.id < $1.id }
-    }
-
-    /// Calls `body` with each id whose filter matches, ascending.
-    public func forEachMatch(_ attributes: Attributes, _ body: (Int) -> Void) {
-        for index in filters.indices where filters[index].filter.matches(attributes) { body(filters[index].id) }
-    }
-
-    /// How many filters match: what `Apus-Matched` says (promise 1).
-    public func countMatches(_ attributes: Attributes) -> Int {
-        var count = 0
-        for index in filters.indices where filters[index].filter.matches(attributes) { count += 1 }
-        return count
-    }
-}

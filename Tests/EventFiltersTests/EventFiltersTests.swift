@@ -129,6 +129,37 @@ import Testing
 }
 
 @Suite struct `An index of filters` {
+    @Test func `finds what asking each filter finds`() throws {
+        let types = ["a", "b", "caf\u{e9}", "cafe\u{301}"]
+        func exact(_ name: String, _ value: String) -> FilterExpression {
+            .exact([AttributePredicate(name: name, value: value)])
+        }
+        var filters: [(id: Int, filter: CompiledFilter)] = []
+        for (index, type) in (types + types).enumerated() {
+            let region = index % 2 == 0 ? "eu" : "us"
+            let legacy = FilterExpression.attributes([
+                AttributePredicate(name: "source", value: ""), AttributePredicate(name: "region", value: region),
+            ])
+            let expressions: [[FilterExpression]] = [
+                [exact("type", type)], [.not(exact("type", type))], [.any([exact("type", type), exact("region", region)])],
+                [.prefix([AttributePredicate(name: "type", value: type)]), exact("region", region)],
+                [.all([exact("region", region), exact("type", type)])], [legacy], [],
+            ]
+            for list in expressions { filters.append((id: filters.count * 3, filter: try CompiledFilter(list))) }
+        }
+        let index = FilterIndex(filters.shuffled())
+        for type in types + ["", "none"] {
+            for rest in [[:], ["region": "eu"], ["region": "us", "source": "s"], ["source": "s"]] {
+                let attributes = event(rest.merging(["type": type]) { $1 })
+                let expected = filters.filter { $0.filter.matches(attributes) }.map(\.id)
+                var found: [Int] = []
+                index.forEachMatch(attributes) { found.append($0) }
+                #expect(found == expected, "\(type) \(rest)")
+                #expect(index.countMatches(attributes) == expected.count)
+            }
+        }
+    }
+
     @Test func `calls each id that matches, ascending, and counts them`() throws {
         func type(_ value: String) throws -> CompiledFilter {
             try CompiledFilter([.exact([AttributePredicate(name: "type", value: value)])])

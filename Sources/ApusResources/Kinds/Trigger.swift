@@ -146,7 +146,8 @@ extension Trigger {
             if let namespace = reference.namespace, namespace != metadata.namespace {
                 report.add(
                     "spec.brokerRef.namespace",
-                    "must be the trigger's own namespace \(metadata.namespace) (Knative's flag cross-namespace-event-links is off)"
+                    "must be the trigger's own namespace \(metadata.namespace) "
+                        + "(Knative's flag cross-namespace-event-links is off)"
                 )
             }
         }
