@@ -169,14 +169,11 @@ private enum BinaryHeaders {
         for field in headers.fields {
             let header = bytes.extracting(field.name)
             let raw = bytes.extracting(field.value)
-            guard isAttribute(header) else {
-                if field.value == head.contentType {
-                    attributes.append("datacontenttype", try contentType(raw, version))
-                }
-                continue
-            }
+            guard isAttribute(header) || field.value == head.contentType else { continue }
             let name = header.extracting(3..<header.count)
-            if let attribute = CoreAttribute(ignoringCase: name), attribute.isDefined(in: version) {
+            if field.value == head.contentType {
+                attributes.append("datacontenttype", try contentType(raw, version))
+            } else if let attribute = CoreAttribute(ignoringCase: name), attribute.isDefined(in: version) {
                 guard attribute != .datacontenttype else { throw contentTypeAttribute(raw) }
                 guard seen & attribute.bit == 0 else { throw AttributeRules.duplicate(attribute.text, "header ce-") }
                 seen |= attribute.bit
