@@ -112,7 +112,7 @@ let package = Package(
         tests(
             "ApusServerTests",
             [
-                "ApusServer", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "BrokerMemory", "CloudEvents",
+                "ApusServer", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "ApusTesting", "BrokerMemory", "CloudEvents",
                 "EventFilters", "ApusTelemetry", nio, nioPosix,
             ]),
         tests(
