@@ -43,7 +43,8 @@ package final class HTTPSink: EventSink, @unchecked Sendable {
         }
         let trace = encoded.trace.map { SentTrace(context: $0, spanID: spanIDs.next(), state: encoded.traceState) }
         let request = HTTPRequest(
-            head: head(delivery, target, encoded, trace), body: encoded.body, reading: Self.bounds(wantsReply: delivery.wantsReply))
+            head: head(delivery, target, encoded, trace), body: encoded.body,
+            reading: Self.bounds(wantsReply: delivery.wantsReply))
         let wantsReply = delivery.wantsReply
         transport.exchange(request, with: target.endpoint, timeout: delivery.timeout) { [executor] result in
             switch result {

@@ -54,19 +54,22 @@ public enum JSONFormat {
     }
 
     /// Adds attributes before the last `}` of an event's object; every other byte stays. A name that the object has is replaced
-    /// by taking the old member out. What is no event's object comes back as it is.
+    /// by taking the old member out, as are the names in `removed`. What is no event's object comes back as it is.
     public static func splice(
-        _ added: [Attribute], into object: [UInt8], limits: FormatLimits = FormatLimits()
+        _ added: [Attribute], removing removed: [String] = [], into object: [UInt8], limits: FormatLimits = FormatLimits()
     ) -> [UInt8] {
         var limits = limits
         limits.attributes = .max / 2
-        guard !added.isEmpty, let read = try? JSONObject(whole: object.span, limits: limits) else { return object }
+        guard !added.isEmpty || !removed.isEmpty, let read = try? JSONObject(whole: object.span, limits: limits) else {
+            return object
+        }
+        let names = removed + added.map(\.name)
         var writer = JSONWriter()
         writer.bytes.reserveCapacity(object.count + added.count * 48)
         var copied = 0
         var hasMembers = false
         for (index, member) in read.members.enumerated() {
-            guard isReplaced(member, in: object, by: added) else {
+            guard isTakenOut(member, of: object, by: names) else {
                 hasMembers = true
                 continue
             }
@@ -89,11 +92,11 @@ public enum JSONFormat {
         return writer.bytes
     }
 
-    private static func isReplaced(_ member: JSONMember, in object: [UInt8], by added: [Attribute]) -> Bool {
-        for attribute in added {
+    private static func isTakenOut(_ member: JSONMember, of object: [UInt8], by names: [String]) -> Bool {
+        for taken in names {
             if let name = member.decodedName {
-                if name.elementsEqual(attribute.name.utf8) { return true }
-            } else if object[member.name].elementsEqual(attribute.name.utf8) {
+                if name.elementsEqual(taken.utf8) { return true }
+            } else if object[member.name].elementsEqual(taken.utf8) {
                 return true
             }
         }

@@ -34,7 +34,8 @@ import Testing
     }
 
     @Test(arguments: [1, Int.max]) func `is the final one, whatever came before it`(size: Int) throws {
-        let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 503 No\r\nContent-Length: 1\r\n\r\nx"
+        let text =
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 503 No\r\nContent-Length: 1\r\n\r\nx"
         let answer = try #require(try read(text, pieces: size).answer)
         #expect(answer.status == 503)
         #expect(answer.headers.text(of: "link") == nil)
@@ -59,7 +60,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
         "HTTP/1.1 200 OK\r\n", "",
     ]) func `that is cut off is none`(text: String) throws {
         #expect(try read(text).answer == nil)

@@ -28,7 +28,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "HTTP/1.0 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.0 202 Accepted\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\nand more",
     ]) func `is not used again where the answer says so`(answer: String) async throws {
         let server = try await ScriptedServer(always: answer)
@@ -49,7 +50,9 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `that breaks under a second request before any byte of the answer sends it again on a fresh one`(resets: Bool) async throws {
+    func `that breaks under a second request before any byte of the answer sends it again on a fresh one`(resets: Bool)
+        async throws
+    {
         let server = try await ScriptedServer { request in
             request.number == 1 ? self.steps(self.answer) : [resets ? .reset : .close]
         }
