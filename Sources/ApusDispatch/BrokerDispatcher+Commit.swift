@@ -107,7 +107,7 @@ extension BrokerDispatcher {
     /// Nothing of it is durable: all of it is to be written again, and someone sees why.
     private func failed(_ flight: CommitFlight, _ error: LogError, _ run: StreamRun) {
         run.commitFailures += 1
-        run.commitNotBefore = executor.now.later(by: StoreBackoff.wait(afterFailures: run.commitFailures))
+        run.commitNotBefore = executor.now + StoreBackoff.wait(afterFailures: run.commitFailures)
         run.lastError = LogKey.say("The cursors cannot be stored", error)
         report(error, "The cursors cannot be stored; outcomes stay open.", run)
         for (reader, _) in flight.rows where !reader.isRemoved && !reader.isDirty {

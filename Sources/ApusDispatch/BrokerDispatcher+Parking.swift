@@ -1,4 +1,5 @@
 import ApusPorts
+import ApusResources
 import ApusTelemetry
 import CloudEvents
 import Logging
@@ -88,29 +89,30 @@ extension BrokerDispatcher {
 
     private func fetch(_ parked: [ParkedEvent], _ reader: ReaderRun, _ run: StreamRun) {
         reader.isFetching = true
-        read(parked.map(\.offset), reader, run) { dispatcher, result in
+        Task {
+            let result = await records(at: parked.map(\.offset), reader, run)
             reader.isFetching = false
+            if !reader.isRemoved, !isStopped { fetched(parked, result, reader, run) }
+            checkQuiet()
+        }
+    }
+
+    private func fetched(
+        _ parked: [ParkedEvent], _ result: Result<[Int64: LogRecord], LogError>, _ reader: ReaderRun, _ run: StreamRun
+    ) {
+        for event in parked {
             switch result {
             case .success(let found):
-                for event in parked {
-                    if let record = found[event.offset] {
-                        dispatcher.resume(event, record, reader)
-                    } else {
-                        dispatcher.lose(event, reader, run)
-                    }
-                }
-                dispatcher.pump(reader, run)
+                if let record = found[event.offset] { resume(event, record, reader) } else { lose(event, reader, run) }
             case .failure:
-                // They are due still: back into the queue, and the reader's timer is the pause.
-                let later = dispatcher.executor.now.later(by: StoreBackoff.wait(afterFailures: reader.readFailures))
-                for var event in parked {
-                    event.dueAt = later
-                    reader.retrying -= 1
-                    reader.parked.park(event)
-                }
-                dispatcher.pump(reader, run)
+                // It is due still: back into the queue, and the pause is a due time of this process only.
+                var event = event
+                event.dueAt = executor.now + StoreBackoff.wait(afterFailures: reader.readFailures)
+                reader.retrying -= 1
+                reader.parked.park(event)
             }
         }
+        pump(reader, run)
     }
 
     /// A parked event is on the log no more.
@@ -126,36 +128,33 @@ extension BrokerDispatcher {
         feedIfRoom(reader, run)
     }
 
-    /// Reads records by offset for a reader, outside of its turn.
-    private func read(
-        _ offsets: [Int64], _ reader: ReaderRun, _ run: StreamRun,
-        _ body: @escaping (isolated BrokerDispatcher, Result<[Int64: LogRecord], LogError>) -> Void
-    ) {
+    /// Records by offset for a reader, outside of its turn; those that were trimmed are missing.
+    private func records(
+        at offsets: [Int64], _ reader: ReaderRun, _ run: StreamRun
+    ) async -> Result<[Int64: LogRecord], LogError> {
         reader.outstanding += 1
         reading += 1
-        Task {
-            let result: Result<[Int64: LogRecord], LogError>
-            do throws(LogError) {
-                let records = try await log.read(run.stream, at: offsets.sorted())
-                result = .success(Dictionary(records.map { ($0.position.offset, $0) }) { first, _ in first })
-                reader.readFailures = 0
-            } catch {
-                result = .failure(error)
-                reader.readFailures += 1
-                reader.lastError = LogKey.say("The log cannot be read", error)
-                report(error, "The log cannot be read; retries wait.", run, reader)
-            }
-            reader.outstanding -= 1
-            reading -= 1
-            if reader.isRemoved { run.free(reader) } else if !isStopped { body(self, result) }
-            checkQuiet()
+        let result: Result<[Int64: LogRecord], LogError>
+        do throws(LogError) {
+            let records = try await log.read(run.stream, at: offsets.sorted())
+            result = .success(Dictionary(records.map { ($0.position.offset, $0) }) { first, _ in first })
+            reader.readFailures = 0
+        } catch {
+            result = .failure(error)
+            reader.readFailures += 1
+            reader.lastError = LogKey.say("The log cannot be read", error)
+            report(error, "The log cannot be read; retries wait.", run, reader)
         }
+        reader.outstanding -= 1
+        reading -= 1
+        if reader.isRemoved { run.free(reader) }
+        return result
     }
 
     /// Looks at the reader again at that moment. A timer that goes off before it does as well, as it looks again and arms the next.
     func arm(_ reader: ReaderRun, _ run: StreamRun, at moment: Timestamp) {
         let now = executor.now
-        let moment = min(moment, now.later(by: bounds.timerMax))
+        let moment = min(moment, now + bounds.timerMax)
         guard !reader.timers.contains(where: { $0 <= moment }) else { return }
         reader.timers.append(moment)
         reader.outstanding += 1
@@ -186,14 +185,18 @@ extension BrokerDispatcher {
 
     private func takeUp(_ reader: ReaderRun, _ run: StreamRun, open: [Int64], parked: [ParkedEvent]) {
         guard !open.isEmpty else { return takeUp(reader, run, open: open, records: [:], parked: parked) }
-        read(open, reader, run) { dispatcher, result in
-            switch result {
-            case .success(let records): dispatcher.takeUp(reader, run, open: open, records: records, parked: parked)
-            case .failure:
-                dispatcher.retry(reader, run, afterFailures: reader.readFailures) {
-                    $0.takeUp($1, $2, open: open, parked: parked)
+        Task {
+            let result = await records(at: open, reader, run)
+            if !reader.isRemoved, !isStopped {
+                switch result {
+                case .success(let records): takeUp(reader, run, open: open, records: records, parked: parked)
+                case .failure:
+                    retry(reader, run, afterFailures: reader.readFailures) {
+                        $0.takeUp($1, $2, open: open, parked: parked)
+                    }
                 }
             }
+            checkQuiet()
         }
     }
 

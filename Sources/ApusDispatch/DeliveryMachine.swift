@@ -171,7 +171,7 @@ package struct DeliveryMachine: Sendable {
     ) -> Action {
         guard attempts <= terms.retry.retries else { return giveUp(.retriesExhausted, on: terms) }
         state = .parking
-        return .park(dueAt: now.later(by: terms.retry.wait(beforeRetry: attempts, retryAfter: retryAfter, using: &random)))
+        return .park(dueAt: now + terms.retry.wait(beforeRetry: attempts, retryAfter: retryAfter, using: &random))
     }
 
     private mutating func giveUp(_ reason: DeadLetter.Reason, on terms: Terms) -> Action {

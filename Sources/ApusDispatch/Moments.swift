@@ -16,17 +16,8 @@ extension Duration {
 }
 
 extension Timestamp {
-    /// The moment `wait` later, held at the end of time (the year 2262) instead of overflowing.
-    package func later(by wait: Duration) -> Timestamp {
-        let (sum, overflowed) = nanoseconds.addingReportingOverflow(wait.nanosecondsHeld)
-        if overflowed { return Timestamp(nanoseconds: wait < .zero ? .min : .max) }
-        return Timestamp(nanoseconds: sum)
-    }
-
     /// How long ago `earlier` was; zero where it is still to come, as a wall clock may be set back.
     package func elapsed(since earlier: Timestamp) -> Duration {
-        let (difference, overflowed) = nanoseconds.subtractingReportingOverflow(earlier.nanoseconds)
-        if overflowed { return earlier < self ? .nanoseconds(Int64.max) : .zero }
-        return .nanoseconds(max(0, difference))
+        max(.zero, self - earlier)
     }
 }

@@ -19,10 +19,10 @@ package struct TokenBucket: Sendable, Equatable {
     /// Takes one token, or says when there will be one.
     package mutating func take(now: Timestamp) -> Timestamp? {
         if dueAt > now {
-            let earliest = dueAt.later(by: .nanoseconds(-slack))
+            let earliest = dueAt + .nanoseconds(-slack)
             guard earliest <= now else { return earliest }
         }
-        dueAt = max(dueAt, now).later(by: .nanoseconds(interval))
+        dueAt = max(dueAt, now) + .nanoseconds(interval)
         return nil
     }
 }
