@@ -31,7 +31,7 @@ struct Node: Sendable {
 
     init(_ settings: Settings) {
         self.settings = settings
-        LogFormat.bootstrap(settings.logFormat)
+        NodeLog.bootstrap(format: settings.logFormat)
         logger = Logger(label: "apus")
     }
 

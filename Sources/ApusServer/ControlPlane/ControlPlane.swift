@@ -41,6 +41,7 @@ package struct ControlPlane: Sendable {
     }
 
     private func addHealth(to router: Router<BasicRequestContext>) {
+        let controller = controller, meters = meters, version = version
         router.get("healthz") { _, _ in Response.text("ok\n") }
         router.get("readyz") { _, _ in
             let problems = await controller.problems()
@@ -72,9 +73,9 @@ extension Response {
 
 /// Kubernetes' `Status` object for paths that nothing serves.
 private struct NotFound: RouterMiddleware {
-    typealias Context = BasicRequestContext
-
-    func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
+    func handle(
+        _ request: Request, context: BasicRequestContext, next: (Request, BasicRequestContext) async throws -> Response
+    ) async throws -> Response {
         do {
             return try await next(request, context)
         } catch let error as HTTPError where error.status == .notFound {
