@@ -99,8 +99,9 @@ package final class EventListener: Sendable {
 private struct AnyPath: RouterMiddleware {
     let answer: @Sendable (Request) async throws -> Response
 
+    @concurrent
     func handle(
-        _ request: Request, context: BasicRequestContext, next: (Request, BasicRequestContext) async throws -> Response
+        _ request: Request, context: BasicRequestContext, next: @concurrent (Request, BasicRequestContext) async throws -> Response
     ) async throws -> Response {
         try await answer(request)
     }
