@@ -67,7 +67,7 @@ import Testing
             ("POST /default HTTP/1.1\r\nHost: h\r\n\r\n", 400, .malformedPath),
             ("POST /healthz HTTP/1.1\r\nHost: h\r\n\r\n", 400, .malformedPath),
             ("POST /nobody/here HTTP/1.1\r\nHost: h\r\n\r\n", 400, .notACloudEvent),
-            (Request.event("", path: "/nobody/here"), 400, .missingAttribute),
+            (Request.event("", path: "/nobody/here"), 400, .invalidAttribute),
             (Request.event("1", "ce-knativebrokerttl: 1\r\n", path: "/nobody/here"), 404, .unknownBroker),
             (hopless, 400, .hopsExhausted),
         ]
