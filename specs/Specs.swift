@@ -30,6 +30,11 @@ public enum Specs {
         }
     }
 
+    /// One file below `specs/` in a shape of its own, e.g. `telemetry.yaml`.
+    public static func document<Document: Decodable>(_ path: String, as type: Document.Type = Document.self) throws -> Document {
+        try YAMLDecoder().decode(Document.self, from: Data(contentsOf: directory.appendingPathComponent(path)))
+    }
+
     /// Every file with one of these endings below a folder of `specs/`, sorted by path.
     public static func files(below path: String, endings: [String] = ["yaml", "yml", "json"]) -> [URL] {
         let root = directory.appendingPathComponent(path)
