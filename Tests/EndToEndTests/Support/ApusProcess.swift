@@ -89,8 +89,8 @@ final class ApusProcess: Sendable {
     @discardableResult
     func stop(upTo limit: Duration = .seconds(30)) async throws -> ChildProcess.End { try await process.terminate(upTo: limit) }
 
-    /// The value of one sample of `/metrics` by its whole name and labels, e.g. `apus_trigger_parked{namespace="default",…}`; nil
-    /// where it is absent.
+    /// The value of one sample of `/metrics` by its whole name and labels, as in `apus_trigger_parked{namespace="default",…}`;
+    /// nil where it is absent.
     func metric(_ sample: String) async throws -> Double? {
         let text = try await HTTPExchange.send(port: adminPort, path: "/metrics").bodyText
         let line = text.split(separator: "\n").first { $0.hasPrefix("\(sample) ") }
