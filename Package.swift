@@ -38,6 +38,7 @@ let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLSEvents: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
@@ -51,7 +52,7 @@ let brokers = [
 let rooms = [
     room("CloudEvents"),
     room("ApusTelemetry", [logging]),
-    room("ApusHTTP", ["CloudEvents", nio, nioPosix, nioTLS]),
+    room("ApusHTTP", ["CloudEvents", nio, nioPosix, nioTLS, nioTLSEvents]),
     room("EventFilters", ["CloudEvents"]),
     room("ApusResources", ["EventFilters", "CloudEvents", yaml]),
     room("ApusPorts", ["ApusResources", "CloudEvents"]),
@@ -116,7 +117,7 @@ let package = Package(
         tests(
             "ApusServerTests",
             [
-                "ApusServer", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "BrokerMemory", "CloudEvents",
+                "ApusServer", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "ApusTesting", "BrokerMemory", "CloudEvents",
                 "EventFilters", "ApusTelemetry", nio, nioPosix,
             ]),
         tests(

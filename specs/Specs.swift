@@ -30,9 +30,10 @@ public enum Specs {
         }
     }
 
-    /// One file below `specs/` in a shape of its own, e.g. `telemetry.yaml`.
-    public static func document<Document: Decodable>(_ path: String, as type: Document.Type = Document.self) throws -> Document {
-        try YAMLDecoder().decode(Document.self, from: Data(contentsOf: directory.appendingPathComponent(path)))
+    /// The documents of a YAML file outside `specs/`, such as the shared vectors, separated by `---`.
+    public static func documents<Document: Decodable>(at url: URL, as type: Document.Type = Document.self) throws -> [Document] {
+        let text = try String(contentsOf: url, encoding: .utf8)
+        return try Yams.compose_all(yaml: text).map { try YAMLDecoder().decode(Document.self, from: $0) }
     }
 
     /// Every file with one of these endings below a folder of `specs/`, sorted by path.

@@ -156,3 +156,16 @@ public enum LogError: Error, Sendable, Equatable {
     case corrupt(at: Position, detail: String)
     case closed
 }
+
+extension LogError {
+    /// What was wrong, in a sentence that a condition or a refusal can carry.
+    public var sentence: String {
+        switch self {
+        case .unavailable(let reason): "The log cannot be used now: \(reason)."
+        case .tooLarge(let limit): "A record is larger than \(limit) bytes, the most that the log can hold."
+        case .trimmed(let oldest): "The log begins at \(oldest); what was before is trimmed."
+        case .corrupt(let position, let detail): "The record at \(position) is damaged: \(detail)."
+        case .closed: "The log is closed."
+        }
+    }
+}

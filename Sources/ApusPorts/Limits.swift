@@ -42,3 +42,38 @@ public enum Limits {
     public static let idleConnectionSecondsMax = 60
     public static let pipelinedRequestsMax = 64
 }
+
+extension Limits {
+    /// Every limit by its name, for `apus explain limits`; a test holds it against the constants above.
+    public static let table: [(name: String, value: String, unit: String)] = [
+        ("eventBytesMax", "\(Limits.eventBytesMax)", "bytes"),
+        ("batchBytesMax", "\(Limits.batchBytesMax)", "bytes"),
+        ("batchEventsMax", "\(Limits.batchEventsMax)", "events"),
+        ("headBytesMax", "\(Limits.headBytesMax)", "bytes"),
+        ("jsonNestingMax", "\(Limits.jsonNestingMax)", "levels"),
+        ("attributesMax", "\(Limits.attributesMax)", "attributes"),
+        ("responseBytesMax", "\(Limits.responseBytesMax)", "bytes"),
+        ("errorBodyBytesMax", "\(Limits.errorBodyBytesMax)", "bytes"),
+        ("windowEventsMax", "\(Limits.windowEventsMax)", "events"),
+        ("parkedEventsMax", "\(Limits.parkedEventsMax)", "events"),
+        ("hopsMax", "\(Limits.hopsMax)", "hops"),
+        ("openConnectionsMax", "\(Limits.openConnectionsMax)", "connections"),
+        ("appendQueueEventsMax", "\(Limits.appendQueueEventsMax)", "events"),
+        ("appendQueueBytesMax", "\(Limits.appendQueueBytesMax)", "bytes"),
+        ("tailCacheBytesMax", "\(Limits.tailCacheBytesMax)", "bytes"),
+        ("readPageRecordsMax", "\(Limits.readPageRecordsMax)", "records"),
+        ("readPageBytesMax", "\(Limits.readPageBytesMax)", "bytes"),
+        ("deduplicationEntriesMax", "\(Limits.deduplicationEntriesMax)", "entries"),
+        ("cursorCommitMilliseconds", "\(Limits.cursorCommitMilliseconds)", "milliseconds"),
+        ("removedKeptHours", "\(Limits.removedKeptHours)", "hours"),
+        ("attemptTimeoutSeconds", "\(Limits.attemptTimeoutSeconds)", "seconds"),
+        ("retryAfterMaxSeconds", "\(Limits.retryAfterMaxSeconds)", "seconds"),
+        ("retentionDaysDefault", "\(Limits.retentionDaysDefault)", "days"),
+        ("retentionBytesDefault", "\(Limits.retentionBytesDefault)", "bytes"),
+        ("deadRetentionDaysDefault", "\(Limits.deadRetentionDaysDefault)", "days"),
+        ("requestHeadSecondsMax", "\(Limits.requestHeadSecondsMax)", "seconds"),
+        ("requestBodySecondsMax", "\(Limits.requestBodySecondsMax)", "seconds"),
+        ("idleConnectionSecondsMax", "\(Limits.idleConnectionSecondsMax)", "seconds"),
+        ("pipelinedRequestsMax", "\(Limits.pipelinedRequestsMax)", "requests"),
+    ]
+}

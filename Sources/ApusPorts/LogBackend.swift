@@ -7,8 +7,18 @@ public protocol LogBackend: Sendable {
     /// One sentence for `apus explain` and conditions: what a 202 means with this class.
     static var durability: String { get }
 
+    /// Clauses of the contract suite that this class cannot meet, by their sentence, each with its reason.
+    static var waivers: [String: String] { get }
+
     /// Opens the log of a broker, or creates it. Blocking work is done off the caller's executor.
     static func open(_ context: BackendContext) async throws(LogError) -> OpenLog
+
+    /// Forgets a broker's log for good: its files go. The log is not open. Nothing to forget is no error.
+    static func remove(_ context: BackendContext) async throws(LogError)
+}
+
+extension LogBackend {
+    public static var waivers: [String: String] { [:] }
 }
 
 /// A log that is open, and its cursors.

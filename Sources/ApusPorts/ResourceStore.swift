@@ -1,3 +1,4 @@
+public import ApusResources
 public import CloudEvents
 
 /// The node's desired state: resources as JSON documents, whatever they are (house plan, the log port).
@@ -5,24 +6,12 @@ public protocol ResourceStore: AnyObject, Sendable {
     /// Everything that is stored, removed ones that are still kept included.
     func loadAll() async throws -> [StoredResource]
     /// Writes some and forgets others, whole or not at all; durable when it returns.
-    func write(_ upserts: [StoredResource], forget: [ResourceKey]) async throws
+    func write(_ upserts: [StoredResource], forget: [ResourceIdentity]) async throws
     func close() async
 }
 
-public struct ResourceKey: Sendable, Hashable {
-    public var kind: String
-    public var namespace: String
-    public var name: String
-
-    public init(kind: String, namespace: String, name: String) {
-        self.kind = kind
-        self.namespace = namespace
-        self.name = name
-    }
-}
-
 public struct StoredResource: Sendable, Equatable {
-    public var key: ResourceKey
+    public var key: ResourceIdentity
     public var uid: String
     /// The document without status, as JSON.
     public var document: String
@@ -35,7 +24,7 @@ public struct StoredResource: Sendable, Equatable {
     public var removedAt: Timestamp?
 
     public init(
-        key: ResourceKey, uid: String, document: String, generation: Int64, resourceVersion: Int64, createdAt: Timestamp,
+        key: ResourceIdentity, uid: String, document: String, generation: Int64, resourceVersion: Int64, createdAt: Timestamp,
         file: String? = nil, removedAt: Timestamp? = nil
     ) {
         self.key = key

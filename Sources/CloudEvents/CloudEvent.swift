@@ -49,7 +49,7 @@ public enum AttributeValue: Sendable {
 ///
 /// An event has about ten attributes, so a flat list beats a dictionary.
 public struct Attributes: Sendable, Equatable, RandomAccessCollection {
-    @usableFromInline var storage: [Attribute] = []
+    private var storage: [Attribute] = []
 
     public init() {}
 
@@ -59,6 +59,9 @@ public struct Attributes: Sendable, Equatable, RandomAccessCollection {
 }
 
 extension Attributes {
+    /// Makes room, so that a reader appends without growing.
+    mutating func reserveCapacity(_ count: Int) { storage.reserveCapacity(count) }
+
     /// Appends an attribute. The caller has checked that the name is valid and new; see ``set(_:to:)`` for the other case.
     public mutating func append(_ name: String, _ value: AttributeValue) {
         storage.append(Attribute(name: name, value: value))
@@ -66,7 +69,7 @@ extension Attributes {
 
     /// The value of an attribute, or nil where the event does not have it.
     public subscript(name: String) -> AttributeValue? {
-        for attribute in storage where attribute.name.utf8.elementsEqual(name.utf8) { return attribute.value }
+        for attribute in storage where Self.isSame(attribute.name, name) { return attribute.value }
         return nil
     }
 
@@ -75,7 +78,7 @@ extension Attributes {
 
     /// Replaces an attribute's value, or appends it where it is new.
     public mutating func set(_ name: String, to value: AttributeValue) {
-        for index in storage.indices where storage[index].name.utf8.elementsEqual(name.utf8) {
+        for index in storage.indices where Self.isSame(storage[index].name, name) {
             storage[index].value = value
             return
         }
@@ -85,7 +88,12 @@ extension Attributes {
     /// Removes an attribute and gives its value back.
     @discardableResult
     public mutating func remove(_ name: String) -> AttributeValue? {
-        guard let index = storage.firstIndex(where: { $0.name.utf8.elementsEqual(name.utf8) }) else { return nil }
+        guard let index = storage.firstIndex(where: { Self.isSame($0.name, name) }) else { return nil }
         return storage.remove(at: index).value
+    }
+
+    /// Whether two names are the same bytes. Canonical equivalence is asked first because it is the faster of the two.
+    private static func isSame(_ left: String, _ right: String) -> Bool {
+        left == right && left.utf8.elementsEqual(right.utf8)
     }
 }

@@ -1,4 +1,5 @@
 import ApusTelemetry
+import Foundation
 import Logging
 import Specs
 import Testing
@@ -35,7 +36,8 @@ private struct TelemetrySpec: Decodable {
     private let spec: TelemetrySpec
 
     init() throws {
-        spec = try Specs.document("telemetry.yaml")
+        let documents = try Specs.documents(at: Specs.directory.appendingPathComponent("telemetry.yaml"), as: TelemetrySpec.self)
+        spec = try #require(documents.first)
         Specs.count(spec.metrics.count + spec.log_messages.count + spec.log_keys.count, in: "specs/telemetry.yaml")
     }
 

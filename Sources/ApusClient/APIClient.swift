@@ -1,0 +1,73 @@
+package import ApusHTTP
+package import ApusResources
+import CloudEvents
+
+/// Typed client of a node's resource API: what the CLI and the end-to-end tests speak.
+package struct APIClient: Sendable {
+    private let http: HTTPClient
+    private let server: String
+
+    /// - Parameter server: the control plane's base URL, e.g. `http://127.0.0.1:8081`.
+    package init(server: String, http: HTTPClient) {
+        self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
+        self.http = http
+    }
+
+    /// Why the node did not give what was asked: a sentence for a person.
+    package struct Failure: Error, CustomStringConvertible {
+        /// The HTTP status; nil where no answer came.
+        package var status: Int?
+        package var message: String
+        package var description: String { message }
+    }
+
+    /// All resources of a kind in a namespace, or in all of them where that is nil.
+    package func list(_ kind: ResourceKind, namespace: String?) async throws(Failure) -> [Resource] {
+        let place = namespace.map { "/namespaces/\($0)" } ?? ""
+        let list = try await document(at: "/apis/\(kind.apiVersion)\(place)/\(kind.plural)")
+        guard case .sequence(let items)? = list["items"]?.content else { throw unreadable("the list has no items") }
+        var resources: [Resource] = []
+        for item in items { resources.append(try resource(item)) }
+        return resources
+    }
+
+    /// One resource.
+    package func get(_ kind: ResourceKind, namespace: String, name: String) async throws(Failure) -> Resource {
+        try resource(await document(at: "/apis/\(kind.apiVersion)/namespaces/\(namespace)/\(kind.plural)/\(name)"))
+    }
+
+    private func resource(_ document: DocumentNode) throws(Failure) -> Resource {
+        do throws(FieldErrors) {
+            return try Resource(document)
+        } catch {
+            throw unreadable("\(error)")
+        }
+    }
+
+    private func document(at path: String) async throws(Failure) -> DocumentNode {
+        let answer: HTTPAnswer
+        do throws(HTTPFailure) {
+            answer = try await http.request("GET", server + path, headers: [("Accept", "application/json")])
+        } catch {
+            throw Failure(
+                message: "\(server) does not answer: \(error.message). "
+                    + "Is `apus serve` running? Another control plane is named with --server URL or APUS_SERVER.")
+        }
+        let document: DocumentNode
+        do throws(FieldError) {
+            document = try JSONReader.document(answer.body)
+        } catch {
+            throw Failure(
+                status: answer.status,
+                message: "\(server)\(path) answered \(answer.status) with something that is no JSON: is this an Apus control plane?")
+        }
+        guard answer.status == 200 else {
+            throw Failure(status: answer.status, message: document["message"]?.text ?? "\(server)\(path) answered \(answer.status)")
+        }
+        return document
+    }
+
+    private func unreadable(_ detail: String) -> Failure {
+        Failure(message: "\(server) answered with a resource that cannot be read: \(detail)")
+    }
+}

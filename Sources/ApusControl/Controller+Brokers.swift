@@ -1,0 +1,147 @@
+import ApusDispatch
+import ApusIntake
+import ApusPorts
+import ApusResources
+import CloudEvents
+import EventFilters
+import Logging
+
+extension Controller {
+    /// Makes what runs equal to what is desired. Safe to call at any time; what is as it should be costs nothing.
+    func reconcile() async {
+        for identity in services.keys.sorted(by: { "\($0)" < "\($1)" }) where !isWanted(identity) { await stopBroker(identity) }
+        failures = failures.filter { resources[$0.key] != nil }
+        triggerFailures = triggerFailures.filter { resources[$0.key] != nil }
+        for broker in brokers where services[broker.identity] == nil { await startBroker(broker) }
+        for broker in brokers { await reconcileTriggers(of: broker) }
+        updateStatus()
+    }
+
+    var brokers: [Broker] {
+        resources.values.compactMap { if case .broker(let broker) = $0 { broker } else { nil } }
+            .sorted { "\($0.identity)" < "\($1.identity)" }
+    }
+
+    var triggers: [Trigger] {
+        resources.values.compactMap { if case .trigger(let trigger) = $0 { trigger } else { nil } }
+            .sorted { "\($0.identity)" < "\($1.identity)" }
+    }
+
+    func triggers(of broker: Broker) -> [Trigger] {
+        triggers.filter { $0.metadata.namespace == broker.metadata.namespace && $0.brokerName == broker.metadata.name }
+    }
+
+    /// Finds where references point: `--resolve`, ConfigMaps named `apus-names`, and this node's own brokers.
+    var resolver: DestinationResolver {
+        var names = settings.names
+        for case .configMap(let map) in resources.values where map.holdsNames { names.add(map) }
+        let ingress = settings.ingressURL
+        let known = Set(brokers.map(\.identity))
+        return DestinationResolver(names: names) { namespace, name in
+            let identity = ResourceIdentity(kind: Broker.kind, namespace: namespace, name: name)
+            return known.contains(identity) ? "\(ingress)/\(namespace)/\(name)" : nil
+        }
+    }
+
+    private func isWanted(_ identity: ResourceIdentity) -> Bool {
+        guard let service = services[identity], case .broker(let broker)? = resources[identity] else { return false }
+        return service.uid == broker.metadata.uid && service.brokerClass == broker.effectiveClass
+    }
+
+    private func startBroker(_ broker: Broker) async {
+        let identity = broker.identity
+        guard let backend = backends.first(where: { $0.brokerClass == broker.effectiveClass }) else {
+            failures[identity] = BrokerFailure(
+                readiness: BrokerStatus.unknownClass(broker.effectiveClass, known: backends.map(\.brokerClass)), isTransient: false)
+            return
+        }
+        do {
+            let context = context(of: broker)
+            let opened = try await backend.open(context)
+            let door = intake.makeDoor(namespace: identity.namespace, broker: identity.name, log: opened.log)
+            let dispatcher = BrokerDispatcher(
+                namespace: identity.namespace, broker: identity.name, log: opened.log, cursors: opened.cursors, door: door, sinks: sinks,
+                executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed())
+            try await dispatcher.start()
+            services[identity] = BrokerService(
+                key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log, door: door, dispatcher: dispatcher)
+            failures[identity] = nil
+            logger.notice(
+                "broker opened", metadata: ["namespace": "\(broker.metadata.namespace)", "broker": "\(broker.metadata.name)"])
+        } catch {
+            let failure = BrokerFailure(
+                readiness: .notReady(reason: Reason.logUnavailable, message: "The log cannot be opened: \(error)"), isTransient: true)
+            if failures[identity] != failure {
+                logger.error(
+                    "broker not opened",
+                    metadata: [
+                        "namespace": "\(broker.metadata.namespace)", "broker": "\(broker.metadata.name)", "error": "\(error)",
+                    ])
+            }
+            failures[identity] = failure
+        }
+    }
+
+    func context(of broker: Broker) -> BackendContext {
+        BackendContext(
+            namespace: broker.metadata.namespace, broker: broker.metadata.name, uid: broker.metadata.uid,
+            dataDirectory: settings.dataDirectory, clock: environment.now)
+    }
+
+    /// Closes the doors first, then lets go of the log; its file stays (promise 23).
+    private func stopBroker(_ identity: ResourceIdentity) async {
+        guard let service = services.removeValue(forKey: identity) else { return }
+        intake.close(namespace: identity.namespace, broker: identity.name)
+        await service.dispatcher.drain(within: .seconds(5))
+        await service.log.close()
+        logger.notice("broker closed", metadata: ["namespace": "\(identity.namespace)", "broker": "\(identity.name)"])
+    }
+
+    private func reconcileTriggers(of broker: Broker) async {
+        guard var service = services[broker.identity] else { return }
+        let wanted = triggers(of: broker), resolver = resolver
+        do {
+            try await service.dispatcher.removeAll(except: Set(wanted.map(\.metadata.name)))
+        } catch {
+            logger.error("removed triggers not retired", metadata: ["broker": "\(broker.identity)", "error": "\(error)"])
+        }
+        service.applied = service.applied.filter { name, _ in wanted.contains { $0.metadata.name == name } }
+        for trigger in wanted {
+            let plan = PlannedTrigger(trigger, broker: broker, resolver: resolver)
+            guard service.applied[trigger.metadata.name] != plan.fingerprint else { continue }
+            await report(Trigger.kind, broker.metadata.namespace, trigger.metadata.name) {
+                try await service.dispatcher.apply(try plan.make())
+                service.applied[trigger.metadata.name] = plan.fingerprint
+            }
+        }
+        services[broker.identity] = service
+        await openDoor(of: broker, service: service, triggers: wanted)
+    }
+
+    private func report(_ kind: String, _ namespace: String, _ name: String, _ change: () async throws -> Void) async {
+        let identity = ResourceIdentity(kind: kind, namespace: namespace, name: name)
+        do {
+            try await change()
+            triggerFailures[identity] = nil
+        } catch {
+            triggerFailures[identity] = "\(error)"
+            logger.error("trigger not applied", metadata: ["resource": "\(identity)", "error": "\(error)"])
+        }
+    }
+
+    /// The door opens once every trigger's cursor is durable: no event slips by a trigger that was there before it.
+    private func openDoor(of broker: Broker, service: BrokerService, triggers: [Trigger]) async {
+        var filters: [(id: Int, filter: CompiledFilter)] = []
+        for (id, trigger) in triggers.enumerated() {
+            guard let filter = try? trigger.compiledFilter() else { continue }
+            filters.append((id, filter))
+        }
+        service.door.update(filters: FilterIndex(filters))
+        do {
+            try await service.door.update(deduplicationWindow: broker.options.deduplicationWindow)
+        } catch {
+            logger.error("duplicate window not filled", metadata: ["broker": "\(broker.identity)", "error": "\(error)"])
+        }
+        intake.open(service.door)
+    }
+}

@@ -1,0 +1,73 @@
+import ApusPorts
+import ApusResources
+import CloudEvents
+import Logging
+
+extension Controller {
+    /// Trims every broker's streams by their retention (promise 21). Nothing ahead of a live cursor or parked goes, unless forced.
+    func trim() async {
+        for broker in brokers {
+            guard let service = services[broker.identity] else { continue }
+            let options = broker.options
+            let events = TrimPolicy(
+                keepFrom: options.retentionForce ? .max : await service.dispatcher.keepFrom(.events),
+                appendedBefore: before(options.retentionAge ?? .seconds(Limits.retentionDaysDefault * 86_400)),
+                bytesMax: options.retentionBytes ?? Limits.retentionBytesDefault, recordsMax: options.retentionCount)
+            let dead = TrimPolicy(
+                keepFrom: await service.dispatcher.keepFrom(.dead),
+                appendedBefore: before(.seconds(Limits.deadRetentionDaysDefault * 86_400)))
+            for (stream, policy) in [(Stream.events, events), (.dead, dead)] {
+                do {
+                    let result = try await service.log.trim(stream, policy)
+                    guard result.removed > 0 else { continue }
+                    logger.info(
+                        "log trimmed",
+                        metadata: [
+                            "broker": "\(broker.identity)", "stream": "\(stream.rawValue)", "removed": "\(result.removed)",
+                            "oldest": "\(result.oldest)",
+                        ])
+                } catch {
+                    logger.error("log not trimmed", metadata: ["broker": "\(broker.identity)", "error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    private func before(_ age: Duration) -> Timestamp {
+        let (seconds, attoseconds) = age.components
+        let nanoseconds = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !nanoseconds.overflow else { return Timestamp(nanoseconds: .min) }
+        let (result, overflow) = environment.now().nanoseconds.subtractingReportingOverflow(
+            nanoseconds.partialValue + attoseconds / 1_000_000_000)
+        return Timestamp(nanoseconds: overflow ? .min : result)
+    }
+
+    /// Forgets what was removed a day ago: rows, logs, cursors (promise 23).
+    func forgetExpired() async {
+        for row in FilePlan.expired(stored.values, now: environment.now()) {
+            do {
+                try await forget(row)
+                try await store.write([], forget: [row.key])
+                stored[row.key] = nil
+                logger.notice("removed resource forgotten", metadata: ["resource": "\(row.key)"])
+            } catch {
+                logger.error("removed resource not forgotten", metadata: ["resource": "\(row.key)", "error": "\(error)"])
+            }
+        }
+    }
+
+    private func forget(_ row: StoredResource) async throws {
+        guard let resource = try? Resource(json: Array(row.document.utf8)) else { return }
+        switch resource {
+        case .broker(var broker):
+            broker.metadata.uid = row.uid
+            guard let backend = backends.first(where: { $0.brokerClass == broker.effectiveClass }) else { return }
+            try await backend.remove(context(of: broker))
+        case .trigger(let trigger):
+            let broker = ResourceIdentity(
+                kind: Broker.kind, namespace: trigger.metadata.namespace, name: trigger.brokerName)
+            try await services[broker]?.dispatcher.forget(trigger.metadata.name)
+        case .configMap: break
+        }
+    }
+}

@@ -1,0 +1,210 @@
+import ApusDispatch
+package import ApusIntake
+package import ApusPorts
+package import ApusResources
+package import ApusTelemetry
+package import CloudEvents
+package import Logging
+
+/// Turns desired resources into running brokers and triggers, and writes down how they are.
+///
+/// One loop calls it (``run()``): it looks at the files, tries again what failed, and trims. Nothing here is on an event's way.
+package actor Controller {
+    package struct Settings: Sendable {
+        package var dataDirectory: String
+        /// What `--resolve` gave.
+        package var names: NameTable
+        /// The data plane's base, e.g. `http://127.0.0.1:8080`.
+        package var ingressURL: String
+        package var files: ManifestFiles?
+
+        package init(dataDirectory: String, names: NameTable, ingressURL: String, files: ManifestFiles?) {
+            self.dataDirectory = dataDirectory
+            self.names = names
+            self.ingressURL = ingressURL
+            self.files = files
+        }
+    }
+
+    /// What the controller needs from outside: time, randomness, identities.
+    package struct Environment: Sendable {
+        package var now: @Sendable () -> Timestamp
+        package var makeUID: @Sendable () -> String
+        package var seed: @Sendable () -> UInt64
+        package var sleep: @Sendable (Duration) async -> Void
+
+        package init(
+            now: @escaping @Sendable () -> Timestamp, makeUID: @escaping @Sendable () -> String, seed: @escaping @Sendable () -> UInt64,
+            sleep: @escaping @Sendable (Duration) async -> Void
+        ) {
+            self.now = now
+            self.makeUID = makeUID
+            self.seed = seed
+            self.sleep = sleep
+        }
+    }
+
+    let settings: Settings
+    let environment: Environment
+    let store: any ResourceStore
+    let backends: [any LogBackend.Type]
+    let intake: Intake
+    let sinks: any EventSinkFactory
+    let meters: Meters
+    let logger: Logger
+
+    /// Everything that is stored, removed resources included.
+    var stored: [ResourceIdentity: StoredResource] = [:]
+    /// What is desired now, with its status.
+    var resources: [ResourceIdentity: Resource] = [:]
+    var services: [ResourceIdentity: BrokerService] = [:]
+    var failures: [ResourceIdentity: BrokerFailure] = [:]
+    /// Why a trigger is not subscribed, by its identity.
+    var triggerFailures: [ResourceIdentity: String] = [:]
+
+    package init(
+        settings: Settings, environment: Environment, store: any ResourceStore, backends: [any LogBackend.Type], intake: Intake,
+        sinks: any EventSinkFactory, meters: Meters, logger: Logger
+    ) {
+        self.settings = settings
+        self.environment = environment
+        self.store = store
+        self.backends = backends
+        self.intake = intake
+        self.sinks = sinks
+        self.meters = meters
+        self.logger = logger
+    }
+
+    /// Takes up what is stored, then what the files say, and starts it all.
+    package func start() async throws {
+        for resource in try await store.loadAll() { stored[resource.key] = resource }
+        for resource in stored.values where resource.removedAt == nil { adopt(resource) }
+        await applyFiles()
+        await reconcile()
+    }
+
+    /// Looks at the files five times a second, tries failed brokers again, and trims, until the task is cancelled.
+    package func run() async {
+        var debounce = settings.files.map { ManifestDebounce(applied: $0.fingerprint()) }
+        var turn = 0
+        while !Task.isCancelled {
+            await environment.sleep(.milliseconds(200))
+            turn += 1
+            if let files = settings.files, debounce?.looked(at: files.fingerprint(), nowMilliseconds: turn * 200) == true {
+                await applyFiles()
+                await reconcile()
+            }
+            if turn.isMultiple(of: 10), failures.values.contains(where: \.isTransient) || !triggerFailures.isEmpty {
+                await reconcile()
+            }
+            if turn.isMultiple(of: 300) {
+                await forgetExpired()
+                await trim()
+            }
+        }
+    }
+
+    /// Stops dispatching in order: what is in flight finishes within `limit`, cursors are committed, logs are closed.
+    package func shutdown(within limit: Duration) async {
+        await withDiscardingTaskGroup { group in
+            for service in services.values {
+                group.addTask {
+                    await service.dispatcher.drain(within: limit)
+                    await service.log.close()
+                }
+            }
+        }
+        services.removeAll()
+    }
+
+    /// Applies all manifest files together, or none of them (promise 23).
+    private func applyFiles() async {
+        guard let files = settings.files else {
+            await apply(Manifests(), covers: { _ in false })
+            return
+        }
+        do {
+            let sources = try files.read().map { Manifests.Source(file: $0.path, text: $0.text) }
+            await apply(try Manifests.load(sources), covers: files.covers)
+        } catch {
+            logger.error("manifests refused", metadata: ["error": "\(error)", "changed": "nothing"])
+        }
+    }
+
+    private func apply(_ manifests: Manifests, covers: (String) -> Bool) async {
+        let refusals = manifests.entries.flatMap { entry -> [FieldError] in
+            guard let old = resources[entry.resource.identity] else { return [] }
+            return Resource.validateUpdate(old: old, new: entry.resource).map { error in
+                var placed = error
+                placed.file = entry.file
+                placed.line = entry.line
+                return placed
+            }
+        }
+        guard refusals.isEmpty else {
+            logger.error(
+                "manifests refused", metadata: ["error": "\(FieldErrors(refusals))", "changed": "nothing"])
+            return
+        }
+        let desired = manifests.entries.map { entry in
+            DesiredResource(resource: entry.resource, file: entry.file ?? "")
+        }
+        let plan = FilePlan(
+            desired: desired, stored: stored, covers: covers, now: environment.now(),
+            nextVersion: (stored.values.map(\.resourceVersion).max() ?? 0) + 1, makeUID: environment.makeUID)
+        guard !plan.writes.isEmpty else { return }
+        do {
+            try await store.write(plan.writes, forget: [])
+        } catch {
+            logger.error("manifests not stored", metadata: ["error": "\(error)", "changed": "nothing"])
+            return
+        }
+        for resource in plan.writes {
+            stored[resource.key] = resource
+            if resource.removedAt == nil { adopt(resource) } else { resources[resource.key] = nil }
+            logger.notice(
+                resource.removedAt == nil ? "resource applied" : "resource removed", metadata: ["resource": "\(resource.key)"])
+        }
+    }
+
+    /// Takes a stored document as desired; keeps the status that is known.
+    private func adopt(_ row: StoredResource) {
+        do {
+            var resource = try Resource(json: Array(row.document.utf8))
+            resource.metadata.uid = row.uid
+            resource.metadata.generation = row.generation
+            resource.metadata.resourceVersion = row.resourceVersion
+            resource.metadata.creationTimestamp = row.createdAt
+            if let known = resources[row.key] { resource.takeStatus(from: known) }
+            resources[row.key] = resource
+        } catch {
+            logger.error("stored resource unreadable", metadata: ["resource": "\(row.key)", "error": "\(error)"])
+        }
+    }
+}
+
+extension DesiredResource {
+    /// The wish that a manifest makes: spec and given metadata, none of what the control plane adds.
+    init(resource: Resource, file: String) {
+        var bare = resource
+        let metadata = resource.metadata
+        bare.metadata = ObjectMeta(
+            name: metadata.name, namespace: metadata.namespace, labels: metadata.labels, annotations: metadata.annotations)
+        self.init(key: resource.identity, document: bare.document(withStatus: false).json(), file: file)
+    }
+}
+
+extension Resource {
+    fileprivate mutating func takeStatus(from other: Resource) {
+        switch (self, other) {
+        case (.broker(var new), .broker(let old)):
+            new.status = old.status
+            self = .broker(new)
+        case (.trigger(var new), .trigger(let old)):
+            new.status = old.status
+            self = .trigger(new)
+        default: break
+        }
+    }
+}

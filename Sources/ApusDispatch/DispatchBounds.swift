@@ -1,0 +1,18 @@
+import ApusPorts
+
+/// The limits that the dispatcher keeps: those of ``Limits``, and smaller ones in tests.
+package struct DispatchBounds: Sendable {
+    /// Matching events that one trigger may have open.
+    package var windowEvents = Limits.windowEventsMax
+    package var parkedEvents = Limits.parkedEventsMax
+    package var commitMilliseconds = Limits.cursorCommitMilliseconds
+    /// Records that one turn looks at before others have theirs.
+    package var turnRecords = 256
+    package var pageRecords = Limits.readPageRecordsMax
+    /// Parked events that are fetched at once.
+    package var retryRecords = 64
+    /// A wait longer than this is looked at in between, as a wall clock may be set.
+    package var timerMax: Duration = .seconds(3600)
+
+    package init() {}
+}

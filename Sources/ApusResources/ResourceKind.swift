@@ -1,0 +1,25 @@
+/// A kind as the resource API serves it.
+public struct ResourceKind: Sendable, Equatable {
+    public var group: String
+    public var version: String
+    public var kind: String
+    public var plural: String
+    public var singular: String
+    /// Other names that a person may give it.
+    public var shortNames: [String]
+
+    public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
+
+    public static let broker = ResourceKind(
+        group: "eventing.knative.dev", version: "v1", kind: "Broker", plural: "brokers", singular: "broker", shortNames: [])
+    public static let trigger = ResourceKind(
+        group: "eventing.knative.dev", version: "v1", kind: "Trigger", plural: "triggers", singular: "trigger", shortNames: [])
+
+    public static let served = [broker, trigger]
+
+    /// The kind that a person means by a plural, a singular or a kind's name, in any case.
+    public static func named(_ name: String) -> ResourceKind? {
+        let name = name.lowercased()
+        return served.first { $0.plural == name || $0.singular == name || $0.shortNames.contains(name) }
+    }
+}

@@ -1,0 +1,34 @@
+import Foundation
+import Synchronization
+
+/// The terminal: whole lines at once, so that what several tasks print does not mix.
+enum Console {
+    private static let lock = Mutex(())
+
+    static func print(_ lines: [String]) {
+        write(lines, to: .standardOutput)
+    }
+
+    static func printError(_ lines: [String]) {
+        write(lines, to: .standardError)
+    }
+
+    private static func write(_ lines: [String], to handle: FileHandle) {
+        let text = lines.map { $0 + "\n" }.joined()
+        lock.withLock { _ in try? handle.write(contentsOf: Data(text.utf8)) }
+    }
+
+    /// A table with columns as wide as their widest cell, two spaces between them, as `kubectl get` prints it.
+    static func table(_ header: [String], _ rows: [[String]]) -> [String] {
+        let all = [header] + rows
+        let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        return all.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                let isLast = column == row.count - 1
+                line += isLast ? cell : cell.padding(toLength: widths[column] + 2, withPad: " ", startingAt: 0)
+            }
+            return line
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import ApusPorts
+import ApusResources
+import ArgumentParser
+
+struct Explain: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Explain a kind, one of its fields, or the limits.",
+        discussion: """
+            EXAMPLES
+              apus explain trigger
+              apus explain trigger.spec.delivery
+              apus explain broker.spec.delivery.backoffPolicy
+              apus explain limits
+            """)
+
+    @Argument(help: ArgumentHelp("A kind, a field of it, or limits.", valueName: "KIND[.FIELD]"))
+    var subject: String
+
+    func run() throws {
+        guard subject != "limits" else {
+            Console.print(Console.table(["LIMIT", "VALUE", "UNIT"], Limits.table.map { [$0.name, $0.value, $0.unit] }))
+            return
+        }
+        let parts = subject.split(separator: ".", maxSplits: 1).map(String.init)
+        let path = parts.count == 2 ? parts[1] : ""
+        let docs = FieldDocs.explain(kind: parts.first ?? "", path: path)
+        guard !docs.isEmpty else { throw CommandFailure(Self.unknown(parts.first ?? "", path)) }
+        Console.print(docs.flatMap(Self.lines))
+    }
+
+    private static func lines(of doc: FieldDoc) -> [String] {
+        var head = "\(doc.path)  <\(doc.type)>"
+        if doc.isRequired { head += "  required" }
+        if let value = doc.defaultValue { head += "  default: \(value)" }
+        return [head, "    \(doc.text)  [\(doc.origin)]"]
+    }
+
+    private static func unknown(_ kind: String, _ path: String) -> String {
+        guard Resource.kinds.contains(where: { kind.lowercased().hasPrefix($0.lowercased()) }) else {
+            return "\(kind) is no kind that this build knows: \(Resource.kinds.joined(separator: ", ")), or limits"
+        }
+        return "\(kind) has no field \(path); see apus explain \(kind)"
+    }
+}

@@ -1,0 +1,97 @@
+import ApusControl
+import ApusDelivery
+import ApusIntake
+import ApusRegistry
+import ApusResources
+import ApusServer
+import ApusTelemetry
+import BrokerSQLite
+import Foundation
+import Logging
+import NIOPosix
+
+/// The composition root: makes the rooms, starts them in order, and ends them in the other order.
+///
+///     lock → store → data plane (bound) → brokers, triggers → data plane (serving) → control plane → ready
+///     data plane → dispatchers, cursors, logs → control plane → store → lock
+struct Node: Sendable {
+    struct Settings: Sendable {
+        var files: [String]
+        var dataDirectory: String
+        var listen: ListenAddress
+        var admin: ListenAddress
+        /// What references resolve to.
+        var names: NameTable
+        var logFormat: LogFormat
+        var drain: Duration
+    }
+
+    private let settings: Settings
+    private let logger: Logger
+
+    init(_ settings: Settings) {
+        self.settings = settings
+        LogFormat.bootstrap(settings.logFormat)
+        logger = Logger(label: "apus")
+    }
+
+    func run() async throws {
+        let signals = Signals()
+        let lock = try DataDirectory.lock(settings.dataDirectory)
+        let store = try await SQLiteResourceStore.open(dataDirectory: lock.path)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let meters = Meters()
+        let intake = Intake(meters: IntakeMeters(meters), clock: WallClock.now)
+        let sinks = HTTPSinkFactory(group: group, userAgent: "apus/\(Version.text)", seed: .random(in: .min ... .max))
+        let dataPlane = DataPlaneServer(intake: intake, group: group, meters: meters, logger: logger)
+        let port = try await dataPlane.bind(host: settings.listen.host, port: settings.listen.port)
+        let address = settings.listen.with(port: port)
+        let controller = Controller(
+            settings: Controller.Settings(
+                dataDirectory: lock.path, names: settings.names, ingressURL: "http://\(address)",
+                files: settings.files.isEmpty ? nil : ManifestFiles(settings.files)),
+            environment: .system, store: store, backends: Registry.backends, intake: intake, sinks: sinks, meters: meters,
+            logger: logger)
+        try await controller.start()
+        try await serve(controller, dataPlane, at: address, group: group, meters: meters, until: signals)
+        sinks.close()
+        await store.close()
+        try await group.shutdownGracefully()
+        withExtendedLifetime(lock) {}
+    }
+
+    private func serve(
+        _ controller: Controller, _ dataPlane: DataPlaneServer, at address: String, group: MultiThreadedEventLoopGroup,
+        meters: Meters, until signals: Signals
+    ) async throws {
+        let control = ControlPlane(controller: controller, meters: meters, version: Version.text, logger: logger)
+        let admin = settings.admin, logger = logger
+        try await dataPlane.serve()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await controller.run() }
+            tasks.addTask {
+                try await control.run(host: admin.host, port: admin.port, group: group) { port in
+                    logger.notice("apus is ready", metadata: ["data": "\(address)", "admin": "\(admin.with(port: port))"])
+                }
+            }
+            tasks.addTask {
+                let signal = await signals.first()
+                logger.notice("apus is ending", metadata: ["signal": "\(signal)"])
+            }
+            // Whatever ends first ends the node: a signal, or a door that cannot be opened.
+            let first = await tasks.nextResult()
+            await dataPlane.shutdown(within: settings.drain)
+            await controller.shutdown(within: settings.drain)
+            tasks.cancelAll()
+            try first?.get()
+        }
+        logger.notice("apus has ended")
+    }
+}
+
+extension Controller.Environment {
+    /// The machine's clock and randomness.
+    static let system = Controller.Environment(
+        now: WallClock.now, makeUID: { UUID().uuidString.lowercased() }, seed: { .random(in: .min ... .max) },
+        sleep: { duration in try? await Task.sleep(for: duration) })
+}
