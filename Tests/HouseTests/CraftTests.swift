@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func `draws no global random number`() {
-        for source in Repository.sources {
+        for source in Repository.sources where source.room != Ban.edge {
             for (index, line) in source.codeLines.enumerated() {
                 let text = String(decoding: line, as: UTF8.self)
                 if text.contains("random(in:"), !text.contains("using:") {

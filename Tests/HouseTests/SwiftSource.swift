@@ -113,10 +113,11 @@ struct CodeScanner {
         case UInt8(ascii: ")"):
             if interpolated, parentheses == 0 {
                 stack.removeLast()
+                blank(1)
             } else {
                 stack[stack.count - 1] = .code(parentheses: max(0, parentheses - 1), interpolated: interpolated)
+                index += 1
             }
-            index += 1
         default: index += 1
         }
     }
