@@ -5,8 +5,8 @@ public typealias ReaderName = String
 
 /// Durable progress of the readers of a broker's streams: the shared reader's position, and the exceptions (law 4).
 ///
-/// What is stored for a reader is exact: `next` says how far it has read, `open` which of the matching events before that are neither
-/// settled nor parked, `parked` which wait for a retry. A reader with `next == nil` follows the shared reader. A restart
+/// What is stored for a reader is exact: `next` says how far it has read, `open` which of the matching events before that are
+/// neither settled nor parked, `parked` which wait for a retry. A reader with `next == nil` follows the shared reader. A restart
 /// delivers `open` again, goes on with `parked`, reads on from `next`, and skips what stands in `settled` or `parked`.
 public protocol CursorStore: AnyObject, Sendable {
     func load(_ stream: Stream) async throws(LogError) -> StreamCursors
@@ -74,8 +74,8 @@ public struct CursorChange: Sendable, Equatable {
     public var stream: Stream
     /// The shared reader's next offset, where it changed.
     public var shared: Int64?
-    /// Writes a reader's `next` and `open`, creates it where it is new, clears its `retiredAt` and those of its `settled` that are
-    /// before `next` (or, where that is nil, before the shared reader's offset).
+    /// Writes a reader's `next` and `open`, creates it where it is new, clears its `retiredAt` and those of its `settled` that
+    /// are before `next` (or, where that is nil, before the shared reader's offset).
     public var readers: [Reader] = []
     /// Adds to a reader's `settled`, and removes the offset from its `parked`.
     public var settle: [Mark] = []

@@ -52,3 +52,23 @@ extension Metric {
         "apus_delivery_seconds", .histogram, labels: ["namespace", "broker", "trigger"],
         help: "One attempt, from sending to its outcome.")
 }
+
+/// What `/proc` says of this process, read when the text is made. The names are those of every Prometheus client.
+extension Metric {
+    public static let residentMemory = Metric(
+        "process_resident_memory_bytes", .gauge, help: "Resident memory of this process.")
+    public static let openFiles = Metric("process_open_fds", .gauge, help: "Open file descriptors of this process.")
+    public static let openFilesMax = Metric("process_max_fds", .gauge, help: "How many file descriptors this process may open.")
+    public static let uptime = Metric("apus_uptime_seconds", .gauge, help: "How long this process runs.")
+    public static let build = Metric(
+        "apus_build_info", .gauge, labels: ["version"], help: "Always 1: the version that runs stands in the label.")
+}
+
+extension Metric {
+    /// Every metric there is, in the order of `specs/telemetry.yaml`.
+    public static let all: [Metric] = [
+        received, refused, appended, deduplicated, matched, delivered, retried, deadLettered, lag, inFlight, parked,
+        appendSeconds,
+        queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime, build,
+    ]
+}
