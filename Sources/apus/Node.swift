@@ -8,6 +8,7 @@ import ApusTelemetry
 import BrokerSQLite
 import Foundation
 import Logging
+import NIOCore
 import NIOPosix
 
 /// The composition root: makes the rooms, starts them in order, and ends them in the other order.

@@ -143,7 +143,8 @@ struct Send: AsyncParsableCommand {
 
     private static func lines(of answer: HTTPAnswer) -> [String] {
         var lines = ["HTTP \(answer.status)"]
-        for name in ["apus-position", "apus-matched", "retry-after"] {
+        let names: [StaticString] = ["apus-position", "apus-matched", "retry-after"]
+        for name in names {
             guard let value = answer.headers.text(of: name) else { continue }
             lines.append("\(name): \(value)")
         }

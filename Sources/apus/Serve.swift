@@ -33,8 +33,10 @@ struct Serve: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What a reference resolves to; may be repeated.", valueName: "NAMESPACE/KIND/NAME=URL"))
     var resolve: [String] = []
 
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+
     @Option(help: "Log lines for people (text) or for machines (json), on standard error.")
-    var logFormat: LogFormat = .text
+    var logFormat: Format = .text
 
     @Flag(help: "Allow --listen and --admin beyond loopback: anyone who reaches the port can publish and read.")
     var allowInsecureListen = false
@@ -58,7 +60,7 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let settings = Node.Settings(
             files: files, dataDirectory: data, listen: try ListenAddress(listen, flag: "--listen"),
-            admin: try ListenAddress(admin, flag: "--admin"), names: try names(), logFormat: logFormat, drain: .seconds(drainSeconds))
+            admin: try ListenAddress(admin, flag: "--admin"), names: try names(), logFormat: logFormat == .json ? .json : .text, drain: .seconds(drainSeconds))
         try await Node(settings).run()
     }
 
@@ -75,7 +77,6 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-extension LogFormat: ExpressibleByArgument {}
 
 /// `HOST:PORT`, with brackets around an IPv6 address.
 struct ListenAddress: Sendable {

@@ -2,6 +2,7 @@ import ApusClient
 import ApusHTTP
 import ArgumentParser
 import Foundation
+import NIOCore
 import NIOPosix
 
 /// Where the node is, for commands that ask it.

@@ -1,3 +1,4 @@
+import ApusPorts
 import ApusRegistry
 import ArgumentParser
 
