@@ -35,11 +35,12 @@ extension Controller {
     var resolver: DestinationResolver {
         var names = settings.names
         for case .configMap(let map) in resources.values where map.holdsNames { names.add(map) }
-        let ingress = settings.ingressURL
+        let ingress = ingressURL
         let known = Set(brokers.map(\.identity))
         return DestinationResolver(names: names) { namespace, name in
             let identity = ResourceIdentity(kind: Broker.kind, namespace: namespace, name: name)
-            return known.contains(identity) ? "\(ingress)/\(namespace)/\(name)" : nil
+            guard let ingress, known.contains(identity) else { return nil }
+            return "\(ingress)/\(namespace)/\(name)"
         }
     }
 
@@ -52,34 +53,37 @@ extension Controller {
         let identity = broker.identity
         guard let backend = backends.first(where: { $0.brokerClass == broker.effectiveClass }) else {
             failures[identity] = BrokerFailure(
-                readiness: BrokerStatus.unknownClass(broker.effectiveClass, known: backends.map(\.brokerClass)), isTransient: false)
+                readiness: BrokerStatus.unknownClass(broker.effectiveClass, known: backends.map { $0.brokerClass }),
+                isTransient: false)
             return
         }
         do {
-            let context = context(of: broker)
-            let opened = try await backend.open(context)
-            let door = intake.makeDoor(namespace: identity.namespace, broker: identity.name, log: opened.log)
-            let dispatcher = BrokerDispatcher(
-                namespace: identity.namespace, broker: identity.name, log: opened.log, cursors: opened.cursors, door: door, sinks: sinks,
-                executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed())
-            try await dispatcher.start()
-            services[identity] = BrokerService(
-                key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log, door: door, dispatcher: dispatcher)
+            services[identity] = try await open(broker, with: backend)
             failures[identity] = nil
-            logger.notice(
-                "broker opened", metadata: ["namespace": "\(broker.metadata.namespace)", "broker": "\(broker.metadata.name)"])
+            logger.notice("broker opened", metadata: ["namespace": "\(identity.namespace)", "broker": "\(identity.name)"])
         } catch {
             let failure = BrokerFailure(
                 readiness: .notReady(reason: Reason.logUnavailable, message: "The log cannot be opened: \(error)"), isTransient: true)
             if failures[identity] != failure {
                 logger.error(
                     "broker not opened",
-                    metadata: [
-                        "namespace": "\(broker.metadata.namespace)", "broker": "\(broker.metadata.name)", "error": "\(error)",
-                    ])
+                    metadata: ["namespace": "\(identity.namespace)", "broker": "\(identity.name)", "error": "\(error)"])
             }
             failures[identity] = failure
         }
+    }
+
+    private func open(_ broker: Broker, with backend: any LogBackend.Type) async throws -> BrokerService {
+        let identity = broker.identity
+        let opened = try await backend.open(context(of: broker))
+        let door = intake.makeDoor(namespace: identity.namespace, broker: identity.name, log: opened.log)
+        let dispatcher = BrokerDispatcher(
+            namespace: identity.namespace, broker: identity.name, log: opened.log, cursors: opened.cursors, door: door, sinks: sinks,
+            executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed())
+        try await dispatcher.start()
+        return BrokerService(
+            key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log, door: door,
+            dispatcher: dispatcher)
     }
 
     func context(of broker: Broker) -> BackendContext {

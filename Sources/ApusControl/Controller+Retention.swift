@@ -1,3 +1,4 @@
+import ApusDispatch
 import ApusPorts
 import ApusResources
 import CloudEvents

@@ -1,6 +1,6 @@
 import ApusDispatch
 import ApusPorts
-import ApusResources
+package import ApusResources
 import CloudEvents
 
 extension Controller {
@@ -34,7 +34,7 @@ extension Controller {
                 Condition("Durability", .yes, severity: .info, reason: backend.brokerClass, message: backend.durability))
         }
         return BrokerFacts(
-            url: "\(settings.ingressURL)/\(identity.namespace)/\(identity.name)", log: log,
+            url: ingressURL.map { "\($0)/\(identity.namespace)/\(identity.name)" }, log: log,
             deadLetterSink: resolver.resolve(broker.spec.delivery?.deadLetterSink, namespace: identity.namespace),
             informational: informational)
     }

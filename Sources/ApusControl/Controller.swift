@@ -14,14 +14,11 @@ package actor Controller {
         package var dataDirectory: String
         /// What `--resolve` gave.
         package var names: NameTable
-        /// The data plane's base, e.g. `http://127.0.0.1:8080`.
-        package var ingressURL: String
         package var files: ManifestFiles?
 
-        package init(dataDirectory: String, names: NameTable, ingressURL: String, files: ManifestFiles?) {
+        package init(dataDirectory: String, names: NameTable, files: ManifestFiles?) {
             self.dataDirectory = dataDirectory
             self.names = names
-            self.ingressURL = ingressURL
             self.files = files
         }
     }
@@ -34,7 +31,8 @@ package actor Controller {
         package var sleep: @Sendable (Duration) async -> Void
 
         package init(
-            now: @escaping @Sendable () -> Timestamp, makeUID: @escaping @Sendable () -> String, seed: @escaping @Sendable () -> UInt64,
+            now: @escaping @Sendable () -> Timestamp, makeUID: @escaping @Sendable () -> String,
+            seed: @escaping @Sendable () -> UInt64,
             sleep: @escaping @Sendable (Duration) async -> Void
         ) {
             self.now = now
@@ -53,6 +51,8 @@ package actor Controller {
     let meters: Meters
     let logger: Logger
 
+    /// The data plane's base, e.g. `http://127.0.0.1:8080`; nil until it listens.
+    var ingressURL: String?
     /// Everything that is stored, removed resources included.
     var stored: [ResourceIdentity: StoredResource] = [:]
     /// What is desired now, with its status.
@@ -81,6 +81,12 @@ package actor Controller {
         for resource in try await store.loadAll() { stored[resource.key] = resource }
         for resource in stored.values where resource.removedAt == nil { adopt(resource) }
         await applyFiles()
+        await reconcile()
+    }
+
+    /// The data plane listens there: brokers are addressable from now on.
+    package func listening(at url: String) async {
+        ingressURL = url
         await reconcile()
     }
 

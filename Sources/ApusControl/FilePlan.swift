@@ -1,4 +1,5 @@
 package import ApusPorts
+package import ApusResources
 package import CloudEvents
 
 /// A resource as a manifest file wishes it.

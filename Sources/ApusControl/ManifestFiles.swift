@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 
 /// The manifest files below the paths that `-f` named, and when to look at them again.
 ///

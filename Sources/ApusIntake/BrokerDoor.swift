@@ -50,7 +50,7 @@ package final class BrokerDoor: Sendable {
 
     /// Admits a message and appends what of it is new.
     ///
-    /// - Returns: what came of it where that is known at once (an empty batch, duplicates only); nil where `receiver` will be told.
+    /// - Returns: what came of it where that is known at once (an empty batch, duplicates only); nil where `receiver` is told.
     package func accept(
         _ message: DecodedMessage, body: [UInt8], headers: [ForwardedHeader], receiver: any IntakeReceiver, token: UInt64
     ) throws(IntakeRefusal) -> Accepted? {
@@ -157,8 +157,8 @@ extension BrokerDoor: AppendReceiver {
 }
 
 extension BrokerDoor {
-    /// Sets for how long an event's `source` and `id` are remembered (promise 6); nil for not at all. A window that is new is filled
-    /// from the log's tail. Fails where the tail cannot be read; the window is then in use, and knows only what comes from now on.
+    /// Sets for how long an event's `source` and `id` are remembered (promise 6); nil for not at all. A new or longer window is
+    /// filled from the log's tail. Fails where that cannot be read; the window is then in use, and knows what comes from now on.
     package func update(deduplicationWindow length: Duration?) async throws(LogError) {
         let isNew = state.withLock { state -> Bool in
             guard let length else {

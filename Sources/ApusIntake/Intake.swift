@@ -46,6 +46,9 @@ package final class Intake: Sendable {
         doors.withLock { $0[Name(namespace: namespace, broker: broker)] }
     }
 
+    /// Whether every open door's log can be written. Cheap, and asked from any thread.
+    package var isHealthy: Bool { doors.withLock { $0.values.allSatisfy { $0.log.health == nil } } }
+
     /// Admits a message for a broker and appends it; see ``BrokerDoor/accept(_:body:headers:receiver:token:)``.
     package func accept(
         _ message: DecodedMessage, body: [UInt8], headers: [ForwardedHeader], namespace: String, broker: String,

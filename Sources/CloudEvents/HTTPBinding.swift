@@ -190,6 +190,7 @@ private enum BinaryHeaders {
 
     private static func version(_ head: MessageHead, _ bytes: Span<UInt8>) throws(CloudEventError) -> SpecVersion {
         guard let field = head.specVersion else { throw AttributeRules.missing(.specversion) }
+        if let version = SpecVersion(bytes.extracting(field)) { return version }
         let value = try value(of: .specversion, bytes.extracting(field), .v1)
         return value == .string("0.3") ? .v03 : .v1
     }

@@ -42,8 +42,15 @@ struct JSONEvent {
         guard let member = object.members.first(where: { $0.key == .core(.specversion) }), member.kind != .null else {
             throw AttributeRules.missing(.specversion)
         }
-        let value = try value(of: .specversion, member, bytes, version: .v1)
-        return value == .string("0.3") ? .v03 : .v1
+        if member.kind == .string(escaped: false), let version = SpecVersion(bytes.extracting(member.text)) { return version }
+        return try value(of: .specversion, member, bytes, version: .v1) == .string("0.3") ? .v03 : .v1
+    }
+
+    private static func mediaType(_ member: JSONMember, _ bytes: Span<UInt8>) -> MediaType? {
+        let text = bytes.extracting(member.text)
+        guard member.kind == .string(escaped: true) else { return MediaType(text) }
+        let decoded = JSONScanner.unescaped(text) ?? []
+        return MediaType(decoded.span)
     }
 
     private static func value(

@@ -12,7 +12,7 @@ import NIOPosix
 
 /// The composition root: makes the rooms, starts them in order, and ends them in the other order.
 ///
-///     lock → store → data plane (bound) → brokers, triggers → data plane (serving) → control plane → ready
+///     lock → store → brokers, triggers → data plane → control plane → ready
 ///     data plane → dispatchers, cursors, logs → control plane → store → lock
 struct Node: Sendable {
     struct Settings: Sendable {
@@ -31,7 +31,7 @@ struct Node: Sendable {
 
     init(_ settings: Settings) {
         self.settings = settings
-        LogFormat.bootstrap(settings.logFormat)
+        NodeLog.bootstrap(format: settings.logFormat)
         logger = Logger(label: "apus")
     }
 
@@ -43,17 +43,15 @@ struct Node: Sendable {
         let meters = Meters()
         let intake = Intake(meters: IntakeMeters(meters), clock: WallClock.now)
         let sinks = HTTPSinkFactory(group: group, userAgent: "apus/\(Version.text)", seed: .random(in: .min ... .max))
-        let dataPlane = DataPlaneServer(intake: intake, group: group, meters: meters, logger: logger)
-        let port = try await dataPlane.bind(host: settings.listen.host, port: settings.listen.port)
-        let address = settings.listen.with(port: port)
+        let dataPlane = DataPlaneServer(intake: intake, group: group, logger: logger, isReady: { intake.isHealthy })
         let controller = Controller(
             settings: Controller.Settings(
-                dataDirectory: lock.path, names: settings.names, ingressURL: "http://\(address)",
+                dataDirectory: lock.path, names: settings.names,
                 files: settings.files.isEmpty ? nil : ManifestFiles(settings.files)),
             environment: .system, store: store, backends: Registry.backends, intake: intake, sinks: sinks, meters: meters,
             logger: logger)
         try await controller.start()
-        try await serve(controller, dataPlane, at: address, group: group, meters: meters, until: signals)
+        try await serve(controller, dataPlane, group: group, meters: meters, until: signals)
         sinks.close()
         await store.close()
         try await group.shutdownGracefully()
@@ -61,12 +59,13 @@ struct Node: Sendable {
     }
 
     private func serve(
-        _ controller: Controller, _ dataPlane: DataPlaneServer, at address: String, group: MultiThreadedEventLoopGroup,
-        meters: Meters, until signals: Signals
+        _ controller: Controller, _ dataPlane: DataPlaneServer, group: MultiThreadedEventLoopGroup, meters: Meters, until signals: Signals
     ) async throws {
         let control = ControlPlane(controller: controller, meters: meters, version: Version.text, logger: logger)
         let admin = settings.admin, logger = logger
-        try await dataPlane.serve()
+        let bound = try await dataPlane.start(host: settings.listen.host, port: settings.listen.port)
+        let address = settings.listen.with(port: bound.port ?? settings.listen.port)
+        await controller.listening(at: "http://\(address)")
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await controller.run() }
             tasks.addTask {
@@ -80,7 +79,7 @@ struct Node: Sendable {
             }
             // Whatever ends first ends the node: a signal, or a door that cannot be opened.
             let first = await tasks.nextResult()
-            await dataPlane.shutdown(within: settings.drain)
+            try await dataPlane.stop(grace: settings.drain)
             await controller.shutdown(within: settings.drain)
             tasks.cancelAll()
             try first?.get()

@@ -108,21 +108,22 @@ struct Send: AsyncParsableCommand {
         guard let type else { throw ValidationError("--type is needed, e.g. --type com.example.order.created (or --file FILE)") }
         guard let source else { throw ValidationError("--source is needed, e.g. --source /shop (or --file FILE)") }
         let bytes = try dataFile.map(Self.read) ?? data.map { Array($0.utf8) }
-        var attributes: [(name: String, value: String)] = []
-        if let subject { attributes.append(("subject", subject)) }
-        if let time { attributes.append(("time", time)) }
-        if let contentType = contentType ?? Self.guess(of: bytes) { attributes.append(("datacontenttype", contentType)) }
-        for text in extensions {
+        let others = try self.others()
+        do throws(CloudEventError) {
+            return try CloudEvent(
+                id: id ?? UUID().uuidString.lowercased(), source: source, type: type, time: time, subject: subject,
+                dataContentType: contentType ?? Self.guess(of: bytes), extensions: others, data: bytes)
+        } catch {
+            throw CommandFailure("no valid event: \(error.message)")
+        }
+    }
+
+    private func others() throws -> [Attribute] {
+        try extensions.map { text in
             guard let equals = text.firstIndex(of: "=") else {
                 throw ValidationError("--extension \(text): NAME=VALUE is needed, e.g. --extension partitionkey=a")
             }
-            attributes.append((String(text[..<equals]), String(text[text.index(after: equals)...])))
-        }
-        do throws(CloudEventError) {
-            return try CloudEvent(
-                id: id ?? UUID().uuidString.lowercased(), source: source, type: type, attributes: attributes, data: bytes)
-        } catch {
-            throw CommandFailure("no valid event: \(error.message)")
+            return Attribute(name: String(text[..<equals]), value: .string(String(text[text.index(after: equals)...])))
         }
     }
 

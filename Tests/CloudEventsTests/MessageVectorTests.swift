@@ -51,6 +51,35 @@ import Testing
         #expect(message.contentType == JSONFormat.batchMediaType)
     }
 
+    /// A case that a promise decides otherwise says why, and the wire vectors expect what the promise says.
+    @Test func `on the wire follows the promises where a case is overridden`() {
+        struct Override: Decodable, Sendable {
+            var number: Int
+            var status: Int
+            var reason: String
+            enum CodingKeys: String, CodingKey {
+                case number = "case"
+                case status, reason
+            }
+        }
+        struct Wire: Decodable, Sendable {
+            struct Expect: Decodable, Sendable { var status: Int }
+            var number: Int?
+            var request: String
+            var expect: Expect
+            enum CodingKeys: String, CodingKey {
+                case number = "case"
+                case request, expect
+            }
+        }
+        let wire = Specs.vectors("cloudevents/http-wire.yaml", as: Wire.self)
+        #expect(wire.allSatisfy { $0.request.contains("\r\n\r\n") })
+        for override in Specs.vectors("cloudevents/overrides.yaml", as: Override.self) {
+            #expect(override.reason.hasPrefix("promise "))
+            #expect(wire.filter { $0.number == override.number }.map(\.expect.status) == [override.status])
+        }
+    }
+
     private func refusal(_ pairs: [(name: String, value: String)]) -> String? {
         do throws(CloudEventError) {
             _ = try HTTPBinding.decode(headers: HeaderBlock(pairs), body: [])

@@ -25,7 +25,7 @@ final class Checkpointer: @unchecked Sendable {
 
         init(_ path: String) throws(SQLiteError) {
             connection = try Connection(path, .write)
-            try connection.execute("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")
+            try connection.execute("PRAGMA synchronous = FULL")
         }
     }
 

@@ -45,7 +45,8 @@ struct Chunk {
         guard index >= 0, index < count, records >= 0 else { return nil }
         func end(_ index: Int) -> Int {
             guard index >= 0 else { return 0 }
-            return Int(UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: records + index * endBytes, as: UInt32.self)))
+            return Int(
+                UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: records + index * endBytes, as: UInt32.self)))
         }
         let (lower, upper) = (end(index - 1), end(index))
         guard lower <= upper, upper <= records else { return nil }

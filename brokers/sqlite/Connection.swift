@@ -32,6 +32,15 @@ struct Connection: ~Copyable {
         frames = .allocate(capacity: 1)
         frames.initialize(to: 0)
         sqlite3_busy_timeout(handle, 5000)
+    }
+
+    deinit {
+        sqlite3_close_v2(handle)
+        frames.deallocate()
+    }
+
+    /// Leaves checkpoints to others and counts ``walFrames`` instead: SQLite has one hook, which its own checkpoints take else.
+    func countFrames() {
         _ = sqlite3_wal_hook(
             handle,
             { context, _, _, count in
@@ -40,15 +49,10 @@ struct Connection: ~Copyable {
             }, frames)
     }
 
-    deinit {
-        sqlite3_close_v2(handle)
-        frames.deallocate()
-    }
-
     /// Whether a transaction is open.
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
-    /// Frames in the write-ahead log after the last commit of this connection.
+    /// Frames in the write-ahead log after the last commit of this connection; 0 where ``countFrames()`` was not called.
     var walFrames: Int { Int(frames.pointee) }
 
     /// Runs statements that answer no rows, or whose rows do not matter.

@@ -1,14 +1,16 @@
 internal import ApusPorts
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// Why a data directory cannot be used, as a sentence.
 package struct DataDirectoryError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String
+
+    package init(description: String) { self.description = description }
 }
 
 /// The node's data directory, locked: one process a directory. The lock goes when this does, or with the process.
@@ -33,7 +35,8 @@ package final class DataDirectory: Sendable {
             let holder = holder(descriptor)
             close(descriptor)
             throw DataDirectoryError(
-                description: "the data directory \(path) is in use by process \(holder): stop it, or give --data another directory")
+                description:
+                    "the data directory \(path) is in use by process \(holder): stop it, or give --data another directory")
         }
         let text = "\(getpid())\n"
         let isWritten = ftruncate(descriptor, 0) == 0 && pwrite(descriptor, text, text.utf8.count, 0) == text.utf8.count

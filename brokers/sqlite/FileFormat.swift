@@ -51,7 +51,8 @@ struct FileFormat {
     }
 
     private func make(_ connection: borrowing Connection) throws(SQLiteError) {
-        let script = "BEGIN IMMEDIATE; \(create) PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version); COMMIT;"
+        let script =
+            "BEGIN IMMEDIATE; \(create) PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version); COMMIT;"
         try run(script, connection)
     }
 

@@ -27,7 +27,7 @@ final class LogFile {
         do throws(SQLiteError) {
             // secure_delete is on in Debian's build, and would write every page that a trim frees.
             try connection.execute(
-                "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA journal_size_limit = \(Self.walBytesKept);")
+                "PRAGMA secure_delete = OFF; PRAGMA journal_size_limit = \(Self.walBytesKept);")
             insertEvents = try connection.prepare(Self.insert(.events))
             insertDead = try connection.prepare(Self.insert(.dead))
             setStream = try connection.prepare(
@@ -36,6 +36,7 @@ final class LogFile {
         } catch {
             throw error.logError
         }
+        connection.countFrames()
         self.connection = connection
     }
 

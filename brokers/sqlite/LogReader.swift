@@ -39,7 +39,9 @@ final class LogReader: @unchecked Sendable {
             let (oldest, next) = (bounds.oldest.offset, bounds.next.offset)
             var target = oldest
             if let count = policy.recordsMax { target = max(target, next - max(count, 0)) }
-            if let time = policy.appendedBefore { target = max(target, try file.offset(in: stream, at: time, from: oldest, end: next)) }
+            if let time = policy.appendedBefore {
+                target = max(target, try file.offset(in: stream, at: time, from: oldest, end: next))
+            }
             if let bytes = policy.bytesMax, fileBytes > bytes {
                 target = max(target, try file.offset(in: stream, after: fileBytes - bytes, from: oldest, end: next))
             }

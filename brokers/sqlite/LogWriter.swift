@@ -10,7 +10,7 @@ internal import Synchronization
 /// connection is opened anew first, because a failed sync says nothing true afterwards. While the log is unhealthy and
 /// nothing is appended, a small write tries every second whether it has recovered.
 ///
-/// @unchecked Sendable: `file`, `eventsState`, `deadState` and `passFrames` are touched by `init` and then on the writer's thread
+/// @unchecked Sendable: `anchor` is used by `init` alone; `file`, `eventsState`, `deadState` and `passFrames` are touched by `init` and then on the writer's thread
 /// only; the rest is Sendable.
 final class LogWriter: @unchecked Sendable {
     let queue = WriteQueue()
@@ -25,6 +25,9 @@ final class LogWriter: @unchecked Sendable {
     private let commitCount = Atomic(0)
     private let ended = DispatchGroup()
 
+    /// Stays open while `file` is opened anew. Were all connections closed, the next would read the write-ahead log from its start,
+    /// and find there what a failed commit had written and could not sync.
+    private let anchor: ReaderFile
     private var file: LogFile?
     private var eventsState: LogFile.StreamState
     private var deadState: LogFile.StreamState
@@ -45,6 +48,10 @@ final class LogWriter: @unchecked Sendable {
         do throws(SQLiteError) {
             eventsState = try file.state(of: .events)
             deadState = try file.state(of: .dead)
+            let anchor = try ReaderFile(path)
+            self.anchor = anchor
+            // A connection takes part in the write-ahead log from its first read on.
+            _ = try anchor.snapshot { () throws(SQLiteError) in try anchor.cursors(of: .dead) }
         } catch {
             throw error.logError
         }
@@ -146,7 +153,7 @@ final class LogWriter: @unchecked Sendable {
         logger.notice("the log can be written again", metadata: ["file": "\(path)"])
     }
 
-    /// The file; opened anew where it was given up. It may then hold what a failed sync had written after all.
+    /// The file; opened anew where it was given up. What it holds then is believed, whatever was expected.
     private func opened() throws(LogError) -> LogFile {
         if let file { return file }
         let file = try LogFile(path, creating: false)

@@ -56,7 +56,8 @@ package enum RecordDecoder {
         }
         let dead = flags.contains(.deadLetter) ? try deadLetter(bytes, &input) : nil
         return EventRecord(
-            attributes: attributes, mode: flags.contains(.structured) ? .structured : .binary, contentType: contentType, body: body,
+            attributes: attributes, mode: flags.contains(.structured) ? .structured : .binary, contentType: contentType,
+            body: body,
             headers: headers, hops: hops, cause: cause, deadLetter: dead)
     }
 

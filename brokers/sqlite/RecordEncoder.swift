@@ -33,7 +33,8 @@ package enum RecordEncoder {
             case .boolean: size += 1
             case .integer: size += 4
             case .binary(let bytes): size += counted(bytes.count)
-            case .string(let text), .uri(let text), .uriReference(let text), .timestamp(let text): size += counted(text.utf8.count)
+            case .string(let text), .uri(let text), .uriReference(let text), .timestamp(let text):
+                size += counted(text.utf8.count)
             }
         }
         for header in record.headers { size += counted(header.name.utf8.count) + counted(header.value.utf8.count) }

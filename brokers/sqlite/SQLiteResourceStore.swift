@@ -57,7 +57,8 @@ package final class SQLiteResourceStore: ResourceStore, @unchecked Sendable {
     package func write(_ upserts: [StoredResource], forget: [ResourceIdentity]) async throws {
         try await run { connection throws(SQLiteError) in
             try connection.transaction { () throws(SQLiteError) in
-                let put = try connection.prepare("INSERT OR REPLACE INTO resources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+                let put = try connection.prepare(
+                    "INSERT OR REPLACE INTO resources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
                 for resource in upserts {
                     try put.run(
                         .text(resource.key.kind), .text(resource.key.namespace), .text(resource.key.name), .text(resource.uid),

@@ -4,9 +4,9 @@ internal import Dispatch
 internal import Synchronization
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// Threads of the system's own, for work that blocks on the disk: the cooperative pool never waits for one.
@@ -25,35 +25,35 @@ enum SystemThread {
     static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(LogError) {
         let start = Unmanaged.passRetained(Start(name, body))
         #if canImport(Glibc)
-            var thread = pthread_t()
-            let code = pthread_create(
-                &thread, nil,
-                { argument in
-                    guard let argument else { return nil }
-                    let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-                    apus_name_thread(start.name)
-                    start.body()
-                    return nil
-                }, start.toOpaque())
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                apus_name_thread(start.name)
+                start.body()
+                return nil
+            }, start.toOpaque())
         #else
-            var thread: pthread_t?
-            let code = pthread_create(
-                &thread, nil,
-                { argument in
-                    let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-                    apus_name_thread(start.name)
-                    start.body()
-                    return nil
-                }, start.toOpaque())
+        var thread: pthread_t?
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                apus_name_thread(start.name)
+                start.body()
+                return nil
+            }, start.toOpaque())
         #endif
         guard code == 0 else {
             start.release()
             throw .unavailable(reason: "no thread could be started (error \(code))")
         }
         #if canImport(Glibc)
-            pthread_detach(thread)
+        pthread_detach(thread)
         #else
-            if let thread { pthread_detach(thread) }
+        if let thread { pthread_detach(thread) }
         #endif
     }
 

@@ -13,7 +13,7 @@ package import NIOPosix
 ///     GET /apis/{group}/{version}/{plural}
 ///     GET /apis/{group}/{version}/namespaces/{namespace}/{plural}[/{name}]
 package struct ControlPlane: Sendable {
-    private let controller: Controller
+    let controller: Controller
     private let meters: Meters
     private let version: String
     private let logger: Logger
@@ -41,6 +41,7 @@ package struct ControlPlane: Sendable {
     }
 
     private func addHealth(to router: Router<BasicRequestContext>) {
+        let controller = self.controller, meters = self.meters, version = self.version
         router.get("healthz") { _, _ in Response.text("ok\n") }
         router.get("readyz") { _, _ in
             let problems = await controller.problems()
@@ -72,9 +73,10 @@ extension Response {
 
 /// Kubernetes' `Status` object for paths that nothing serves.
 private struct NotFound: RouterMiddleware {
-    typealias Context = BasicRequestContext
-
-    func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
+    @concurrent
+    func handle(
+        _ request: Request, context: BasicRequestContext, next: @concurrent (Request, BasicRequestContext) async throws -> Response
+    ) async throws -> Response {
         do {
             return try await next(request, context)
         } catch let error as HTTPError where error.status == .notFound {

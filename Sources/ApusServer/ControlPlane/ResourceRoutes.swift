@@ -6,7 +6,7 @@ import Hummingbird
 extension ControlPlane {
     /// The read side of the resource API: discovery, lists and single resources, as `kubectl` and `apus get` ask for them.
     func addResources(to router: Router<BasicRequestContext>) {
-        let controller = controller
+        let controller = self.controller
         router.get("apis") { _, _ in Response.json(ApiDiscovery.groups) }
         router.get("apis/:group/:version") { _, context in
             let group = try context.parameters.require("group"), version = try context.parameters.require("version")
@@ -25,7 +25,7 @@ extension ControlPlane {
         router.get("apis/:group/:version/namespaces/:namespace/:plural/:name") { _, context in
             guard let kind = try Self.kind(context) else { return Self.unknownKind(context) }
             let namespace = try context.parameters.require("namespace"), name = try context.parameters.require("name")
-            guard let document = await controller.document(kind: kind.kind, namespace: namespace, name: name) else {
+            guard let document = await controller.document(kind: kind, namespace: namespace, name: name) else {
                 return Self.failure(
                     code: 404, reason: "NotFound", message: "\(kind.plural).\(kind.group) \"\(name)\" not found")
             }

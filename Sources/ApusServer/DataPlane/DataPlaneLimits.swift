@@ -1,8 +1,9 @@
 package import ApusHTTP
 import ApusPorts
 
-/// The data plane's bounds. They start as ``Limits`` has them; flags and tests set others. Times are counted by a sweep once a second:
-/// a bound is never kept too short, and at most two seconds too long.
+/// The data plane's bounds. They start as ``Limits`` has them; flags and tests set others.
+///
+/// Times are counted by a sweep once a second: a bound is never kept too short, and at most two seconds too long.
 package struct DataPlaneLimits: Sendable {
     package var openConnectionsMax = Limits.openConnectionsMax
     /// Requests of one connection that wait for their answers; beyond, it is not read.

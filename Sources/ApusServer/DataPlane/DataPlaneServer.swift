@@ -24,8 +24,9 @@ package final class DataPlaneServer: Sendable {
         shared = IngressShared(intake: intake, limits: limits, isReady: isReady, logger: logger)
     }
 
-    /// Listens; gives back the address that is really bound, with its port where 0 was asked for. Fails where the address is taken or
-    /// not this machine's. Called once.
+    /// Listens; gives back the address that is really bound, with its port where 0 was asked for. Called once.
+    ///
+    /// Fails where the address is taken or not this machine's.
     @discardableResult
     package func start(host: String, port: Int) async throws -> SocketAddress {
         let shared = shared

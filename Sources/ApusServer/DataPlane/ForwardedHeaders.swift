@@ -1,8 +1,8 @@
 import ApusPorts
 import CloudEvents
 
-/// The fields of a request that travel with its events (promise 3; knative.md item 31): `x-request-id`, `retry-after`, the prefixes
-/// `knative-` and `x-b3-`, and the trace context.
+/// The fields of a request that travel with its events (promise 3; knative.md item 31): `x-request-id`, `retry-after`, the
+/// prefixes `knative-` and `x-b3-`, and the trace context.
 enum ForwardedHeaders {
     static func of(_ headers: HeaderBlock) -> [ForwardedHeader] {
         var forwarded: [ForwardedHeader] = []

@@ -100,7 +100,7 @@ extension IngressConnection {
         var form = form
         var limits = self.limits.http
         limits.bodyBytesMax = self.limits.refusedBodyBytesMax
-        // Whoever waits for leave to send the body may send it or not after this answer: where the next request begins is unknown.
+        // Whoever waits for leave to send the body may send it or not after this: where the next request begins is unknown.
         if head.expectsContinue { form.closes = true }
         if !form.closes, head.framing != .none {
             do throws(HTTPError) {

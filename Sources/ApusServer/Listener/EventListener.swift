@@ -1,18 +1,17 @@
-import CloudEvents
+package import CloudEvents
 import HTTPTypes
 import Hummingbird
-import Logging
+package import Logging
 import NIOCore
 import Synchronization
 
 /// A subscriber for trying things out: takes events at any path, shows them to a closure, and fails on demand.
 ///
 /// What `apus listen` runs. It is a good citizen: 200 for an event, 400 with a sentence for what is none.
-package struct EventListener: Sendable {
+package final class EventListener: Sendable {
     /// What a request held: one event, or why there was none.
     package struct Arrival: Sendable {
         package var path: String
-        package var mode: ContentMode?
         package var events: [CloudEvent]
         package var problem: String?
         /// How many requests with this event's `source` and `id` have come to this path so far, this one included.
@@ -49,7 +48,7 @@ package struct EventListener: Sendable {
         host: String, port: Int, logger: Logger, running: @escaping @Sendable (Int) -> Void
     ) async throws {
         let router = Router()
-        router.add(middleware: AnyPath { request in try await answer(to: request) })
+        router.add(middleware: AnyPath { request in try await self.answer(to: request) })
         let application = Application(
             router: router, configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in running(channel.localAddress?.port ?? port) }, logger: logger)
@@ -71,13 +70,12 @@ package struct EventListener: Sendable {
     private func arrival(of body: [UInt8], headers: HTTPFields, path: String) -> Arrival {
         let block = HeaderBlock(headers.map { (name: $0.name.rawName, value: $0.value) })
         do throws(CloudEventError) {
-            let message = try HTTPBinding.decode(headers: block, body: body)
-            let events = try Self.events(of: message, body: body)
+            let events = try HTTPBinding.events(headers: block, body: body)
             let attempt = count(events, at: path)
             return Arrival(
-                path: path, mode: message.mode, events: events, problem: nil, attempt: attempt, status: status(ofAttempt: attempt))
+                path: path, events: events, problem: nil, attempt: attempt, status: status(ofAttempt: attempt))
         } catch {
-            return Arrival(path: path, mode: nil, events: [], problem: error.message, attempt: 1, status: 400)
+            return Arrival(path: path, events: [], problem: error.message, attempt: 1, status: 400)
         }
     }
 
@@ -95,26 +93,16 @@ package struct EventListener: Sendable {
             return attempts["\(path)\u{0}\(first.source)\u{0}\(first.id)", default: 0]
         }
     }
-
-    private static func events(of message: DecodedMessage, body: [UInt8]) throws(CloudEventError) -> [CloudEvent] {
-        var events: [CloudEvent] = []
-        for event in message.events {
-            if message.mode == .binary {
-                events.append(CloudEvent(attributes: event.attributes, data: body.isEmpty ? nil : body))
-            } else {
-                events.append(try JSONFormat.decode(Array(body[event.range])))
-            }
-        }
-        return events
-    }
 }
 
 /// Answers every method and path with one closure; Hummingbird's router has no route of that kind.
 private struct AnyPath: RouterMiddleware {
-    typealias Context = BasicRequestContext
     let answer: @Sendable (Request) async throws -> Response
 
-    func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
+    @concurrent
+    func handle(
+        _ request: Request, context: BasicRequestContext, next: @concurrent (Request, BasicRequestContext) async throws -> Response
+    ) async throws -> Response {
         try await answer(request)
     }
 }

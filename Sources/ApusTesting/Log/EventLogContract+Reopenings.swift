@@ -58,7 +58,9 @@ extension EventLogContract {
             change.readers = [.init(name: "a", next: 9, open: [1, 2]), .init(name: "b", next: nil, open: [])]
             change.settle = [.init(name: "a", offset: 10)]
             change.park = [
-                .init(name: "b", event: ParkedEvent(offset: 3, attempts: 2, dueAt: harness.clock.now, firstAttemptAt: nil, key: "k"))
+                .init(
+                    name: "b", event: ParkedEvent(offset: 3, attempts: 2, dueAt: harness.clock.now, firstAttemptAt: nil, key: "k")
+                )
             ]
             change.retire = [.init(name: "a", at: harness.clock.now)]
             try await open.cursors.commit(change)

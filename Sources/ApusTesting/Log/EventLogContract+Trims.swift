@@ -35,7 +35,8 @@ extension EventLogContract {
                 _ = try await log.trim(.events, TrimPolicy(keepFrom: .max, bytesMax: bytes))
                 let left = try await log.all().count
                 #expect(left < held && Int64(left) * 1000 <= bytes, "\(left) records of 1000 bytes and their heads in \(bytes)")
-                #expect(Int64(left + 1) * 1400 > bytes, "one more of 1400 bytes at most would not have fitted: \(left) in \(bytes)")
+                #expect(
+                    Int64(left + 1) * 1400 > bytes, "one more of 1400 bytes at most would not have fitted: \(left) in \(bytes)")
                 held = Int64(left) + 1
             }
             #expect(try await log.trim(.events, TrimPolicy(keepFrom: .max, bytesMax: 0)).oldest.offset == 400)

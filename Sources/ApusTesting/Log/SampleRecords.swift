@@ -11,7 +11,8 @@ package enum SampleRecords {
         attributes.append("source", .uriReference("/contract"))
         attributes.append("type", .string("com.example.numbered"))
         return EventRecord(
-            attributes: attributes, mode: .binary, contentType: "text/plain", body: [UInt8](repeating: UInt8(number & 0xFF), count: bytes))
+            attributes: attributes, mode: .binary, contentType: "text/plain",
+            body: [UInt8](repeating: UInt8(number & 0xFF), count: bytes))
     }
 
     package static func numbered(_ numbers: Range<Int>) -> [EventRecord] { numbers.map { numbered($0) } }
