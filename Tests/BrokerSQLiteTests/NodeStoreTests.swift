@@ -12,7 +12,7 @@ import Testing
 
     private func resource(_ name: String, generation: Int64 = 1) -> StoredResource {
         StoredResource(
-            key: ResourceKey(kind: "Broker", namespace: "default", name: name), uid: "u-\(name)",
+            key: ResourceIdentity(kind: "Broker", namespace: "default", name: name), uid: "u-\(name)",
             document: "{\"text\":\"\u{0}e\u{301}\"}", generation: generation, resourceVersion: 7,
             createdAt: Timestamp(nanoseconds: 5))
     }
