@@ -128,10 +128,10 @@ let package = Package(
                 "ApusControl", "ApusDispatch", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting", "ApusRegistry",
                 "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry",
             ]),
-        tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
+        tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
         tests("ContractTests", ["ApusRegistry", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
-            "EndToEndTests", ["ApusClient", "ApusHTTP", "ApusResources", "CloudEvents", "apus", nio, nioPosix, nioHTTP1],
+            "EndToEndTests", ["ApusClient", "ApusPorts", "ApusRegistry", "ApusHTTP", "ApusResources", "CloudEvents", "apus", nio, nioPosix, nioHTTP1],
             exclude: ["fsyncdelay.c"]),
         tests("HouseTests", ["ApusTelemetry", "ApusResources", "ApusPorts", logging]),
     ],

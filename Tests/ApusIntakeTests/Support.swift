@@ -59,8 +59,10 @@ final class Scene: Sendable {
 
     @discardableResult
     func open(window: Duration? = nil, filters: [[FilterExpression]] = []) async throws -> BrokerDoor {
-        try await intake.open(
-            namespace: "default", broker: "default", log: log, filters: Self.index(filters), deduplicationWindow: window)
+        let door = intake.makeDoor(namespace: "default", broker: "default", log: log, filters: try Self.index(filters))
+        try await door.update(deduplicationWindow: window)
+        intake.open(door)
+        return door
     }
 
     static func index(_ filters: [[FilterExpression]]) throws -> FilterIndex {

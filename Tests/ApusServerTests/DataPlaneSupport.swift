@@ -31,7 +31,9 @@ struct DataPlane {
     ) async throws {
         let intake = Intake(limits: intakeLimits, meters: IntakeMeters(Meters())) { Timestamp(nanoseconds: 0) }
         let index = FilterIndex(try filters.enumerated().map { (id: $0.offset, filter: try CompiledFilter($0.element)) })
-        try await intake.open(namespace: "default", broker: "default", log: log, filters: index, deduplicationWindow: window)
+        let door = intake.makeDoor(namespace: "default", broker: "default", log: log, filters: index)
+        try await door.update(deduplicationWindow: window)
+        intake.open(door)
         let server = DataPlaneServer(
             intake: intake, group: MultiThreadedEventLoopGroup.singleton, limits: limits, logger: Logger(label: "test"),
             isReady: isReady)

@@ -27,7 +27,7 @@ private struct Clockwork {
         change(&limits)
         let log = HeldLog()
         let intake = Intake(meters: IntakeMeters(Meters())) { Timestamp(nanoseconds: 0) }
-        try await intake.open(namespace: "default", broker: "default", log: log, filters: FilterIndex([]))
+        intake.open(intake.makeDoor(namespace: "default", broker: "default", log: log))
         try body(Clockwork(log, intake, limits))
     }
 

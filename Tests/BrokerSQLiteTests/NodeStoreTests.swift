@@ -1,4 +1,5 @@
 import ApusPorts
+import ApusResources
 import ApusTesting
 import BrokerSQLite
 import CloudEvents
