@@ -12,20 +12,20 @@ struct CatalogueEntry: Decodable, Sendable {
 }
 
 @Suite struct `The catalogue of errors` {
-    let entries = Specs.vectors("errors/errors.yaml", as: CatalogueEntry.self)
+    static let entries = Specs.vectors("errors/errors.yaml", as: CatalogueEntry.self)
 
     @Test func `names every code once, and no other`() {
-        let codes = entries.map(\.code)
+        let codes = Self.entries.map(\.code)
         #expect(Set(codes).count == codes.count)
         #expect(Set(codes) == Set(ErrorCode.allCases.map(\.rawValue)))
     }
 
     @Test func `gives each code the status that it is answered with`() {
-        for entry in entries { #expect(ErrorCode(rawValue: entry.code)?.status == entry.status, "\(entry.code)") }
+        for entry in Self.entries { #expect(ErrorCode(rawValue: entry.code)?.status == entry.status, "\(entry.code)") }
     }
 
     @Test func `says in a sentence what is wrong and what to do`() {
-        for entry in entries {
+        for entry in Self.entries {
             #expect(entry.sentence.hasSuffix("."), "\(entry.code)")
             #expect(entry.advice.hasSuffix("."), "\(entry.code)")
         }

@@ -8,7 +8,7 @@ import Testing
 @testable import ApusIntake
 @testable import ApusServer
 
-@Suite struct `The data plane` {
+@Suite(.timeLimit(.minutes(1))) struct `The data plane` {
     @Test func `answers an event with its position and how many triggers take it`() async throws {
         let log = DataPlane.memoryLog()
         let filters: [[FilterExpression]] = [[.exact([AttributePredicate(name: "type", value: "t")])], []]

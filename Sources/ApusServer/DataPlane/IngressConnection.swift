@@ -190,6 +190,7 @@ extension IngressConnection {
             guard try reader?.read(&input, into: &body, keeps: false) ?? true else { return false }
             reader = nil
             phase = .head
+            if loop.isStopping { finish() }
             return true
         case .lingering:
             lingeredBytes += input.readableBytes
