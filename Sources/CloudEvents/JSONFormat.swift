@@ -90,13 +90,8 @@ public enum JSONFormat {
     }
 
     private static func isReplaced(_ member: JSONMember, in object: [UInt8], by added: [Attribute]) -> Bool {
-        for attribute in added {
-            if let name = member.decodedName {
-                if name.elementsEqual(attribute.name.utf8) { return true }
-            } else if object[member.name].elementsEqual(attribute.name.utf8) {
-                return true
-            }
-        }
+        let name = member.nameBytes(object.span)
+        for attribute in added where name.elementsEqual(attribute.name.utf8) { return true }
         return false
     }
 }
