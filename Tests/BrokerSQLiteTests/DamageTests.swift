@@ -118,4 +118,25 @@ import Testing
             await again.close()
         }
     }
+
+    @Test func `holds after a crash what it held before, and trims by size alike`() async throws {
+        let log = try open()
+        for first in stride(from: 0, to: 200, by: 8) {
+            try await log.append((first..<first + 8).map { SampleRecords.numbered($0, bytes: 500) })
+        }
+        _ = try await log.trim(.events, TrimPolicy(keepFrom: .max, recordsMax: 150))
+        try await log.append(SampleRecords.numbered(200..<250))
+        let crashed = folder.path + "/crashed.db"
+        for suffix in ["", "-wal"] { try FileManager.default.copyItem(atPath: path + suffix, toPath: crashed + suffix) }
+        let again = try open(crashed)
+        #expect(again.bounds(of: .events) == log.bounds(of: .events))
+        for bytes in [60_000, 30_000, 29_000, 0] as [Int64] {
+            let policy = TrimPolicy(keepFrom: .max, bytesMax: bytes)
+            let before = try await log.trim(.events, policy)
+            #expect(try await again.trim(.events, policy) == before)
+        }
+        #expect(again.bounds(of: .events).oldest.offset == 250)
+        await again.close()
+        await log.close()
+    }
 }

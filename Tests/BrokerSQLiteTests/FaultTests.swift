@@ -96,7 +96,7 @@ import Testing
         FaultyDisk.set(.heldSync(entered: entered, release: release), path + "-wal")
         let recorder = OutcomeRecorder()
         log.append(AppendBatch(records: [SampleRecords.numbered(0)], receiver: recorder, token: 0))
-        await onThread { entered.wait() }
+        await onThread { _ = entered.wait(timeout: .now() + 30) }
         for number in 1...500 {
             log.append(AppendBatch(records: [SampleRecords.numbered(number)], receiver: recorder, token: UInt64(number)))
         }

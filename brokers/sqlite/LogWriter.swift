@@ -99,7 +99,6 @@ final class LogWriter: @unchecked Sendable {
     }
 
     private func commit(_ writes: [Write]) {
-        var group = GroupCommit(events: eventsState, dead: deadState, now: clock())
         var eventCount = 0
         var byteCount = 0
         var isNeeded = false
@@ -111,12 +110,13 @@ final class LogWriter: @unchecked Sendable {
             byteCount += append.encoded.bytes.count
         }
         guard isNeeded else { return }
+        let group: GroupCommit
         do throws(LogError) {
-            try transaction { file throws(SQLiteError) in
-                // The states may be others than above where the file was opened anew.
-                group = GroupCommit(events: self.eventsState, dead: self.deadState, now: self.clock())
+            group = try transaction { file throws(SQLiteError) in
+                var group = GroupCommit(events: eventsState, dead: deadState, now: clock())
                 try group.stage(writes, in: file)
-                try self.count(group, file)
+                try count(group, file)
+                return group
             }
         } catch {
             queue.forget(events: eventCount, bytes: byteCount)
@@ -133,11 +133,12 @@ final class LogWriter: @unchecked Sendable {
     }
 
     /// Runs `body` in one transaction of the file, which is opened anew where the last one was given up; keeps `health`.
-    private func transaction(_ body: (LogFile) throws(SQLiteError) -> Void) throws(LogError) {
+    private func transaction<Value>(_ body: (LogFile) throws(SQLiteError) -> Value) throws(LogError) -> Value {
+        let value: Value
         do throws(LogError) {
             let file = try opened()
             do throws(SQLiteError) {
-                try file.connection.transaction { () throws(SQLiteError) in try body(file) }
+                value = try file.connection.transaction { () throws(SQLiteError) in try body(file) }
             } catch {
                 if !error.leavesConnectionSound { self.file = nil }
                 throw error.logError
@@ -148,9 +149,10 @@ final class LogWriter: @unchecked Sendable {
             throw error
         }
         commitCount.add(1, ordering: .relaxed)
-        guard health != nil else { return }
+        guard health != nil else { return value }
         failure.withLock { $0 = nil }
         logger.notice("the log can be written again", metadata: ["file": "\(path)"])
+        return value
     }
 
     /// The file; opened anew where it was given up. What it holds then is believed, whatever was expected.
