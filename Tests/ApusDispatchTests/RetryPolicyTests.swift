@@ -1,0 +1,60 @@
+import ApusDispatch
+import ApusResources
+import Specs
+import Testing
+
+@Suite struct `A retry policy` {
+    struct Vector: Decodable, Sendable {
+        var name: String
+        var policy: String
+        var delay: Int
+        var max: Int?
+        var retryAfter: Int?
+        var retryAfterMax: Int?
+        var waits: [Int]
+
+        func policy(jitter: Double) -> RetryPolicy {
+            RetryPolicy(
+                retries: waits.count, backoff: DeliverySpec.BackoffPolicy(rawValue: policy)!, delay: .milliseconds(delay),
+                delayMax: max.map { .milliseconds($0) }, retryAfterMax: .milliseconds(retryAfterMax ?? 600_000), jitter: jitter)
+        }
+    }
+
+    static let vectors = Specs.vectors("delivery/waits.yaml", as: Vector.self)
+
+    @Test(arguments: vectors) func `waits as its formula says`(vector: Vector) {
+        var random = SeededGenerator(seed: 1)
+        let policy = vector.policy(jitter: 0)
+        for (index, wait) in vector.waits.enumerated() {
+            let after = vector.retryAfter.map { Duration.milliseconds($0) }
+            #expect(policy.wait(beforeRetry: index + 1, retryAfter: after, using: &random) == .milliseconds(wait))
+        }
+    }
+
+    @Test(arguments: vectors) func `strays by its jitter and no further`(vector: Vector) {
+        var random = SeededGenerator(seed: 2)
+        let policy = vector.policy(jitter: 0.1)
+        let floor = vector.retryAfter.map { min($0, vector.retryAfterMax ?? 600_000) } ?? 0
+        var seen: Set<Duration> = []
+        for (index, wait) in vector.waits.enumerated() {
+            for _ in 0..<200 {
+                let after = vector.retryAfter.map { Duration.milliseconds($0) }
+                let jittered = policy.wait(beforeRetry: index + 1, retryAfter: after, using: &random)
+                seen.insert(jittered)
+                #expect(jittered >= .milliseconds(max(floor, wait * 9 / 10)))
+                #expect(jittered <= .milliseconds(max(floor, min(vector.max ?? .max, wait * 11 / 10 + 1))))
+            }
+        }
+        if vector.delay > 0, floor == 0, vector.max == nil { #expect(seen.count > vector.waits.count * 100) }
+    }
+
+    @Test(arguments: [1, 62, 63, 64, 1000, Int.max]) func `does not overflow`(n: Int) {
+        var random = SeededGenerator(seed: 3)
+        for backoff in DeliverySpec.BackoffPolicy.allCases {
+            let free = RetryPolicy(retries: n, backoff: backoff, delay: .seconds(Int64.max), jitter: 1)
+            #expect(free.wait(beforeRetry: n, retryAfter: nil, using: &random) >= .zero)
+            let capped = RetryPolicy(retries: n, backoff: backoff, delay: .seconds(3600), delayMax: .seconds(7200), jitter: 1)
+            #expect(capped.wait(beforeRetry: n, retryAfter: nil, using: &random) <= .seconds(7200))
+        }
+    }
+}
