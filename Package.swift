@@ -31,6 +31,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLSEvents: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
@@ -112,8 +113,9 @@ let package = Package(
         tests(
             "ApusServerTests",
             [
-                "ApusServer", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "BrokerMemory", "CloudEvents",
-                "EventFilters", "ApusTelemetry", nio, nioPosix,
+                "ApusServer", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "ApusTesting", "BrokerMemory",
+                "CloudEvents",
+                "EventFilters", "ApusTelemetry", logging, nio, nioEmbedded, nioPosix,
             ]),
         tests(
             "ApusControlTests",

@@ -30,6 +30,12 @@ public enum Specs {
         }
     }
 
+    /// The documents of a YAML file outside `specs/`, such as the shared vectors, separated by `---`.
+    public static func documents<Document: Decodable>(at url: URL, as type: Document.Type = Document.self) throws -> [Document] {
+        let text = try String(contentsOf: url, encoding: .utf8)
+        return try Yams.compose_all(yaml: text).map { try YAMLDecoder().decode(Document.self, from: $0) }
+    }
+
     /// Every file with one of these endings below a folder of `specs/`, sorted by path.
     public static func files(below path: String, endings: [String] = ["yaml", "yml", "json"]) -> [URL] {
         let root = directory.appendingPathComponent(path)

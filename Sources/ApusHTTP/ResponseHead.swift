@@ -19,7 +19,9 @@ package struct ResponseHeadScanner: Sendable {
 
     package init(limits: HTTPLimits = HTTPLimits()) { self.limits = limits }
 
-    /// Takes one head from `buffer`, or nothing where it is not yet whole. `answersHead`: the request was HEAD, so no body follows.
+    /// Takes one head from `buffer`, or nothing where it is not yet whole.
+    ///
+    /// - Parameter answersHead: whether the request was HEAD, so that no body follows.
     package mutating func scan(_ buffer: inout ByteBuffer, answersHead: Bool = false) throws(HTTPError) -> ResponseHead? {
         guard let length = try frame.end(in: buffer, bytesMax: limits.headBytesMax) else { return nil }
         guard let bytes = buffer.readBytes(length: length) else { return nil }

@@ -7,8 +7,15 @@ public protocol LogBackend: Sendable {
     /// One sentence for `apus explain` and conditions: what a 202 means with this class.
     static var durability: String { get }
 
+    /// Clauses of the contract suite that this class cannot meet, by their sentence, each with its reason.
+    static var waivers: [String: String] { get }
+
     /// Opens the log of a broker, or creates it. Blocking work is done off the caller's executor.
     static func open(_ context: BackendContext) async throws(LogError) -> OpenLog
+}
+
+extension LogBackend {
+    public static var waivers: [String: String] { [:] }
 }
 
 /// A log that is open, and its cursors.

@@ -101,7 +101,8 @@ enum AttributeRules {
 
     static func invalidName(_ name: Span<UInt8>, of what: String) -> CloudEventError {
         let quoted = UnicodeText.quoted(name)
-        let message = "\(what) \(quoted) is no attribute's name: lower-case letters a to z and digits are needed, and not \"data\""
+        let message =
+            "\(what) \(quoted) is no attribute's name: lower-case letters a to z and digits are needed, and not \"data\""
         return CloudEventError(.invalidAttributeName, message, field: String(quoted.dropFirst().dropLast()))
     }
 

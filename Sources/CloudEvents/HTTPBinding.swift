@@ -169,14 +169,11 @@ private enum BinaryHeaders {
         for field in headers.fields {
             let header = bytes.extracting(field.name)
             let raw = bytes.extracting(field.value)
-            guard isAttribute(header) else {
-                if field.value == head.contentType {
-                    attributes.append("datacontenttype", try contentType(raw, version))
-                }
-                continue
-            }
+            guard isAttribute(header) || field.value == head.contentType else { continue }
             let name = header.extracting(3..<header.count)
-            if let attribute = CoreAttribute(ignoringCase: name), attribute.isDefined(in: version) {
+            if field.value == head.contentType {
+                attributes.append("datacontenttype", try contentType(raw, version))
+            } else if let attribute = CoreAttribute(ignoringCase: name), attribute.isDefined(in: version) {
                 guard attribute != .datacontenttype else { throw contentTypeAttribute(raw) }
                 guard seen & attribute.bit == 0 else { throw AttributeRules.duplicate(attribute.text, "header ce-") }
                 seen |= attribute.bit
@@ -193,6 +190,7 @@ private enum BinaryHeaders {
 
     private static func version(_ head: MessageHead, _ bytes: Span<UInt8>) throws(CloudEventError) -> SpecVersion {
         guard let field = head.specVersion else { throw AttributeRules.missing(.specversion) }
+        if let version = SpecVersion(bytes.extracting(field)) { return version }
         let value = try value(of: .specversion, bytes.extracting(field), .v1)
         return value == .string("0.3") ? .v03 : .v1
     }

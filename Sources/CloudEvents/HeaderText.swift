@@ -55,14 +55,17 @@ enum HeaderText {
     /// Appends `text` percent-encoded: space, `"`, `%` and everything outside U+0021 to U+007E.
     static func appendEncoded(_ text: String, to bytes: inout [UInt8]) {
         let digits: StaticString = "0123456789ABCDEF"
-        for byte in text.utf8 {
-            if byte &- 0x21 < 0x5E, byte != 0x22, byte != 0x25 {
-                bytes.append(byte)
-            } else {
+        var text = text
+        text.withUTF8 { utf8 in
+            var copied = 0
+            for index in utf8.indices where utf8[index] &- 0x21 >= 0x5E || utf8[index] == 0x22 || utf8[index] == 0x25 {
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied..<index]))
                 bytes.append(0x25)
-                bytes.append(digits.utf8Start[Int(byte >> 4)])
-                bytes.append(digits.utf8Start[Int(byte & 15)])
+                bytes.append(digits.utf8Start[Int(utf8[index] >> 4)])
+                bytes.append(digits.utf8Start[Int(utf8[index] & 15)])
+                copied = index + 1
             }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied...]))
         }
     }
 

@@ -16,11 +16,16 @@ struct JSONEvent {
             case .data: continue
             case .dataBase64 where version == .v1: continue
             case .dataBase64:
-                throw AttributeRules.invalidName(bytes.extracting(member.name), of: "in a 0.3 event, member")
+                throw CloudEventError(
+                    .invalidAttributeName,
+                    "member \"data_base64\" is not of version 0.3: \"data\" with \"datacontentencoding\": \"base64\" is needed",
+                    field: "data_base64")
             case .core(let attribute) where attribute.isDefined(in: version):
                 seen |= attribute.bit
                 let value = try Self.value(of: attribute, member, bytes, version: version)
-                if attribute == .datacontenttype, case .string(let text) = value { contentType = MediaType(Array(text.utf8).span) }
+                if attribute == .datacontenttype, case .string(let text) = value {
+                    contentType = MediaType(Array(text.utf8).span)
+                }
                 attributes.append(attribute.text, value)
             case .core, .other:
                 let name = object.name(of: member, bytes)
@@ -37,8 +42,15 @@ struct JSONEvent {
         guard let member = object.members.first(where: { $0.key == .core(.specversion) }), member.kind != .null else {
             throw AttributeRules.missing(.specversion)
         }
-        let value = try value(of: .specversion, member, bytes, version: .v1)
-        return value == .string("0.3") ? .v03 : .v1
+        if member.kind == .string(escaped: false), let version = SpecVersion(bytes.extracting(member.text)) { return version }
+        return try value(of: .specversion, member, bytes, version: .v1) == .string("0.3") ? .v03 : .v1
+    }
+
+    private static func mediaType(_ member: JSONMember, _ bytes: Span<UInt8>) -> MediaType? {
+        let text = bytes.extracting(member.text)
+        guard member.kind == .string(escaped: true) else { return MediaType(text) }
+        let decoded = JSONScanner.unescaped(text) ?? []
+        return MediaType(decoded.span)
     }
 
     private static func value(

@@ -93,13 +93,8 @@ public enum JSONFormat {
     }
 
     private static func isTakenOut(_ member: JSONMember, of object: [UInt8], by names: [String]) -> Bool {
-        for taken in names {
-            if let name = member.decodedName {
-                if name.elementsEqual(taken.utf8) { return true }
-            } else if object[member.name].elementsEqual(taken.utf8) {
-                return true
-            }
-        }
+        let name = member.nameBytes(object.span)
+        for taken in names where name.elementsEqual(taken.utf8) { return true }
         return false
     }
 }

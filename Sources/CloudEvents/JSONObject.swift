@@ -8,9 +8,10 @@ struct JSONMember {
     }
 
     var key: Key
-    /// The name's bytes, without quotes: exact, since a name that holds escapes is kept decoded in `decodedName`.
+    /// The name's bytes, without quotes.
     var name: Range<Int>
-    var decodedName: [UInt8]?
+    /// Whether the name's bytes hold escapes, so that they are not the name itself.
+    var isNameEscaped: Bool
     /// The value with its quotes or brackets.
     var value: Range<Int>
     var kind: JSONKind
@@ -19,6 +20,12 @@ struct JSONMember {
     var start: Int { name.lowerBound - 1 }
     /// The text between a string's quotes.
     var text: Range<Int> { value.lowerBound + 1..<value.upperBound - 1 }
+
+    /// The name itself.
+    func nameBytes(_ bytes: Span<UInt8>) -> [UInt8] {
+        if isNameEscaped { return JSONScanner.unescaped(bytes.extracting(name)) ?? [] }
+        return bytes.extracting(name).withUnsafeBufferPointer { Array($0) }
+    }
 }
 
 /// An event's object as one scan of the text left it: its members, nothing built.
@@ -61,12 +68,10 @@ struct JSONObject {
         let nameStart = scanner.position + 1
         let escaped = try scanner.string(bytes)
         let name = nameStart..<scanner.position - 1
-        var decoded: [UInt8]?
         let key: JSONMember.Key
         if escaped {
-            let text = JSONScanner.unescaped(bytes.extracting(name)) ?? []
-            decoded = text
-            key = try self.key(text.span)
+            let decoded = JSONScanner.unescaped(bytes.extracting(name)) ?? []
+            key = try self.key(decoded.span)
         } else {
             key = try self.key(bytes.extracting(name))
         }
@@ -74,7 +79,7 @@ struct JSONObject {
         _ = scanner.next(bytes)
         let valueStart = scanner.position
         let kind = try scanner.value(bytes, depth: 1)
-        return JSONMember(key: key, name: name, decodedName: decoded, value: valueStart..<scanner.position, kind: kind)
+        return JSONMember(key: key, name: name, isNameEscaped: escaped, value: valueStart..<scanner.position, kind: kind)
     }
 
     private static func key(_ name: Span<UInt8>) throws(CloudEventError) -> JSONMember.Key {
@@ -103,14 +108,11 @@ struct JSONObject {
     }
 
     private static func sameName(_ left: JSONMember, _ right: JSONMember, _ bytes: Span<UInt8>) -> Bool {
-        if left.decodedName == nil, right.decodedName == nil {
-            guard left.name.count == right.name.count else { return false }
-            for offset in 0..<left.name.count
-            where bytes[left.name.lowerBound + offset] != bytes[right.name.lowerBound + offset] { return false }
-            return true
-        }
-        func name(_ member: JSONMember) -> [UInt8] { member.decodedName ?? member.name.map { bytes[$0] } }
-        return name(left) == name(right)
+        if left.isNameEscaped || right.isNameEscaped { return left.nameBytes(bytes) == right.nameBytes(bytes) }
+        guard left.name.count == right.name.count else { return false }
+        for offset in 0..<left.name.count
+        where bytes[left.name.lowerBound + offset] != bytes[right.name.lowerBound + offset] { return false }
+        return true
     }
 
     func name(of member: JSONMember, _ bytes: Span<UInt8>) -> String {
@@ -119,7 +121,7 @@ struct JSONObject {
         case .data: return "data"
         case .dataBase64: return "data_base64"
         case .other:
-            if let decoded = member.decodedName { return String(decoding: decoded, as: UTF8.self) }
+            if member.isNameEscaped { return String(decoding: member.nameBytes(bytes), as: UTF8.self) }
             return UnicodeText.string(bytes.extracting(member.name))
         }
     }

@@ -10,6 +10,10 @@ enum UnicodeText {
     static func fault(in bytes: Span<UInt8>) -> Fault? {
         var index = 0
         while index < bytes.count {
+            if bytes.count - index >= 8, isPrintableWord(bytes, at: index) {
+                index += 8
+                continue
+            }
             let byte = bytes[index]
             if byte < 0x80 {
                 if byte < 0x20 || byte == 0x7F { return .forbidden(UInt32(byte)) }
@@ -23,6 +27,15 @@ enum UnicodeText {
             index += length
         }
         return nil
+    }
+
+    /// Whether the next eight bytes are printable ASCII.
+    @inline(__always)
+    private static func isPrintableWord(_ bytes: Span<UInt8>, at index: Int) -> Bool {
+        let word = bytes.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let delete = word ^ (ones &* 0x7F)
+        return ((word &- ones &* 0x20) | (delete &- ones) | word) & (ones &* 0x80) == 0
     }
 
     /// How many bytes the well-formed sequence at `index` has, which does not start with ASCII; 0 where it is ill formed.
@@ -75,7 +88,6 @@ enum UnicodeText {
     }
 
     /// A String of bytes that are known to be UTF-8.
-    @inline(__always)
     static func string(_ bytes: Span<UInt8>) -> String {
         bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }

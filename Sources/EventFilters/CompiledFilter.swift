@@ -1,25 +1,75 @@
 public import CloudEvents
 
 /// A filter that is ready to be asked: compiled once, pure, and free of allocations when it is asked.
+///
+/// Names and values are compared as bytes, values in their canonical text (CloudEvents core specification, section 2.4).
+/// An attribute that the event does not have makes `exact`, `prefix`, `suffix` and `attributes` false, and therefore `not` of
+/// them true. That is the CloudEvents Subscriptions API; Knative reads an absent `subject` or `dataschema` as the empty text,
+/// which no filter value can equal, so only `prefix` and `suffix` could tell, and empty values are refused for both.
 public struct CompiledFilter: Sendable {
+    /// How deep expressions may be nested.
+    public static let nestingMax = 64
+    /// How many predicates (one attribute held against one value) a filter may have.
+    public static let predicatesMax = 1024
+
     /// Matches every event.
-    public static let everything = CompiledFilter()
-    private init() {}
+    public static let everything = CompiledFilter(expressions: [], predicates: [], entry: Predicate.accept)
+
+    /// What was compiled, as it was written.
+    public let expressions: [FilterExpression]
+    let predicates: [Predicate]
+    /// The predicate that is asked first, or a verdict.
+    let entry: Int32
+
+    private init(expressions: [FilterExpression], predicates: [Predicate], entry: Int32) {
+        self.expressions = expressions
+        self.predicates = predicates
+        self.entry = entry
+    }
 
     /// Compiles expressions that must all match. An empty list matches everything.
-    public init(_ expressions: [FilterExpression]) throws(FilterError) { fatalError("CompiledFilter is being built") }
+    ///
+    /// Throws the first error in reading order; ``FilterError/path`` is relative to the list, e.g. `[1].any[0].exact.type`.
+    public init(_ expressions: [FilterExpression]) throws(FilterError) {
+        var compiler = FilterCompiler()
+        for (index, expression) in expressions.enumerated() {
+            try compiler.check(expression, path: "[\(index)]", depth: 1)
+        }
+        let entry = compiler.emitAll(expressions, whenTrue: Predicate.accept, whenFalse: Predicate.reject)
+        self.init(expressions: expressions, predicates: compiler.predicates, entry: entry)
+    }
 
-    public func matches(_ attributes: Attributes) -> Bool { fatalError("CompiledFilter.matches is being built") }
+    /// Whether an event with these attributes passes.
+    ///
+    /// Allocates nothing, unless a predicate meets an attribute of the type Binary, whose canonical text is Base64.
+    public func matches(_ attributes: Attributes) -> Bool {
+        var next = entry
+        while next >= 0 {
+            next = predicates[Int(next)].next(for: attributes)
+        }
+        return next == Predicate.accept
+    }
 }
 
 /// All filters of a broker, asked at once: which of them does an event pass? (Law 4.)
 ///
 /// Ids are the caller's: small, dense integers.
 public struct FilterIndex: Sendable {
-    public init(_ filters: [(id: Int, filter: CompiledFilter)]) { fatalError("FilterIndex is being built") }
+    private let filters: [(id: Int, filter: CompiledFilter)]
+
+    public init(_ filters: [(id: Int, filter: CompiledFilter)]) {
+        self.filters = filters.sorted { $0.id < $1.id }
+    }
 
     /// Calls `body` with each id whose filter matches, ascending.
-    public func forEachMatch(_ attributes: Attributes, _ body: (Int) -> Void) { fatalError("FilterIndex is being built") }
+    public func forEachMatch(_ attributes: Attributes, _ body: (Int) -> Void) {
+        for index in filters.indices where filters[index].filter.matches(attributes) { body(filters[index].id) }
+    }
 
-    public func countMatches(_ attributes: Attributes) -> Int { fatalError("FilterIndex is being built") }
+    /// How many filters match: what `Apus-Matched` says (promise 1).
+    public func countMatches(_ attributes: Attributes) -> Int {
+        var count = 0
+        for index in filters.indices where filters[index].filter.matches(attributes) { count += 1 }
+        return count
+    }
 }

@@ -1,0 +1,47 @@
+public import CloudEvents
+
+/// The columns that `kubectl get` and `apus get` print for a kind (knative.md section 2).
+public struct ResourceColumns: Sendable, Equatable {
+    public struct Column: Sendable, Equatable {
+        public var name: String
+        /// Only with `-o wide`.
+        public var isWide: Bool
+    }
+
+    public var columns: [Column]
+
+    private init(_ names: [String], wide: [String] = []) {
+        columns = names.map { Column(name: $0, isWide: false) } + wide.map { Column(name: $0, isWide: true) }
+    }
+
+    public static let broker = ResourceColumns(["NAME", "URL", "AGE", "READY", "REASON"], wide: ["CLASS"])
+    public static let trigger = ResourceColumns(["NAME", "BROKER", "SUBSCRIBER_URI", "AGE", "READY", "REASON"])
+    public static let configMap = ResourceColumns(["NAME", "DATA", "AGE"])
+
+    public static func of(_ resource: Resource) -> ResourceColumns {
+        switch resource {
+        case .broker: broker
+        case .trigger: trigger
+        case .configMap: configMap
+        }
+    }
+
+    /// One cell a column, those that are wide included.
+    public static func cells(of resource: Resource, now: Timestamp) -> [String] {
+        let metadata = resource.metadata
+        let age = metadata.creationTimestamp.map { AgeText.since($0, now: now) } ?? "<unknown>"
+        func ready(_ conditions: Conditions) -> [String] {
+            let ready = conditions[Conditions.ready]
+            return [ready?.status.rawValue ?? "", ready?.reason ?? ""]
+        }
+        switch resource {
+        case .broker(let broker):
+            return [metadata.name, broker.status.url ?? "", age] + ready(broker.status.conditions) + [broker.effectiveClass]
+        case .trigger(let trigger):
+            return [metadata.name, trigger.brokerName, trigger.status.subscriber?.url ?? "", age]
+                + ready(trigger.status.conditions)
+        case .configMap(let map):
+            return [metadata.name, String(map.data.count), age]
+        }
+    }
+}

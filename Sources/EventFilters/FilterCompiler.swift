@@ -1,0 +1,113 @@
+/// Checks expressions, and turns them into predicates with arrows.
+struct FilterCompiler {
+    private(set) var predicates: [Predicate] = []
+    private var seen = 0
+
+    /// Refuses what the CloudEvents Subscriptions API (section 3.2.4) and Knative's admission refuse.
+    mutating func check(_ expression: FilterExpression, path: String, depth: Int) throws(FilterError) {
+        guard depth <= CompiledFilter.nestingMax else {
+            throw FilterError(path: path, message: "is nested deeper than \(CompiledFilter.nestingMax) levels")
+        }
+        switch expression {
+        case .exact(let list): try check(list, path: "\(path).exact", allowsEmptyValue: false)
+        case .prefix(let list): try check(list, path: "\(path).prefix", allowsEmptyValue: false)
+        case .suffix(let list): try check(list, path: "\(path).suffix", allowsEmptyValue: false)
+        case .attributes(let list):
+            guard depth == 1 || !list.isEmpty else {
+                throw FilterError(path: "\(path).attributes", message: "must name at least one attribute")
+            }
+            try check(list, path: "\(path).attributes", allowsEmptyValue: true)
+        case .all(let children): try check(children, path: "\(path).all", depth: depth)
+        case .any(let children): try check(children, path: "\(path).any", depth: depth)
+        case .not(let child): try check(child, path: "\(path).not", depth: depth + 1)
+        case .cesql:
+            throw FilterError(
+                path: "\(path).cesql",
+                message: "the cesql dialect is not in this build yet; use exact, prefix, suffix, all, any or not")
+        }
+    }
+
+    private mutating func check(_ children: [FilterExpression], path: String, depth: Int) throws(FilterError) {
+        guard !children.isEmpty else { throw FilterError(path: path, message: "must have at least one filter") }
+        for (index, child) in children.enumerated() {
+            try check(child, path: "\(path)[\(index)]", depth: depth + 1)
+        }
+    }
+
+    private mutating func check(
+        _ list: [AttributePredicate], path: String, allowsEmptyValue: Bool
+    ) throws(FilterError) {
+        guard allowsEmptyValue || !list.isEmpty else {
+            throw FilterError(path: path, message: "must name at least one attribute")
+        }
+        for predicate in list {
+            guard FilterExpression.isAttributeName(predicate.name) else {
+                throw FilterError(path: "\(path).\(predicate.name)", message: FilterExpression.attributeNameMessage)
+            }
+            guard allowsEmptyValue || !predicate.value.isEmpty else {
+                throw FilterError(path: "\(path).\(predicate.name)", message: "the value must not be empty")
+            }
+        }
+        seen += list.count
+        guard seen <= CompiledFilter.predicatesMax else {
+            throw FilterError(path: path, message: "the filter has more than \(CompiledFilter.predicatesMax) predicates")
+        }
+    }
+
+    /// Emits from the last to the first, so that an arrow's target is known when it is drawn. Gives the entry.
+    mutating func emitAll(_ children: [FilterExpression], whenTrue: Int32, whenFalse: Int32) -> Int32 {
+        var next = whenTrue
+        for child in children.reversed() { next = emit(child, whenTrue: next, whenFalse: whenFalse) }
+        return next
+    }
+
+    private mutating func emitAny(_ children: [FilterExpression], whenTrue: Int32, whenFalse: Int32) -> Int32 {
+        var next = whenFalse
+        for child in children.reversed() { next = emit(child, whenTrue: whenTrue, whenFalse: next) }
+        return next
+    }
+
+    private mutating func emit(_ expression: FilterExpression, whenTrue: Int32, whenFalse: Int32) -> Int32 {
+        switch expression {
+        case .all(let children): emitAll(children, whenTrue: whenTrue, whenFalse: whenFalse)
+        case .any(let children): emitAny(children, whenTrue: whenTrue, whenFalse: whenFalse)
+        case .not(let child): emit(child, whenTrue: whenFalse, whenFalse: whenTrue)
+        case .exact(let list): emit(list, whenTrue: whenTrue, whenFalse: whenFalse) { _ in .equal }
+        case .prefix(let list): emit(list, whenTrue: whenTrue, whenFalse: whenFalse) { _ in .prefix }
+        case .suffix(let list): emit(list, whenTrue: whenTrue, whenFalse: whenFalse) { _ in .suffix }
+        case .attributes(let list):
+            emit(list, whenTrue: whenTrue, whenFalse: whenFalse) { $0.value.isEmpty ? .present : .equal }
+        case .cesql: preconditionFailure("check(_:path:depth:) refuses cesql before anything is emitted")
+        }
+    }
+
+    private mutating func emit(
+        _ list: [AttributePredicate], whenTrue: Int32, whenFalse: Int32, test: (AttributePredicate) -> Predicate.Test
+    ) -> Int32 {
+        var next = whenTrue
+        for predicate in list.reversed() {
+            predicates.append(
+                Predicate(
+                    test: test(predicate), name: Array(predicate.name.utf8), value: Array(predicate.value.utf8),
+                    whenTrue: next, whenFalse: whenFalse))
+            next = Int32(predicates.count - 1)
+        }
+        return next
+    }
+}
+
+extension FilterExpression {
+    /// Knative's message for a name that no attribute can have.
+    public static let attributeNameMessage =
+        "Attribute name must start with a letter and can only contain lowercase alphanumeric"
+
+    /// Whether a filter may name this attribute: `^[a-z][a-z0-9]*$`.
+    public static func isAttributeName(_ name: String) -> Bool {
+        let bytes = name.utf8
+        guard let first = bytes.first, isLetter(first) else { return false }
+        return bytes.allSatisfy { isLetter($0) || isDigit($0) }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z") }
+    private static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+}

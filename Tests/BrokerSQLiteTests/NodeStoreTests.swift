@@ -1,0 +1,92 @@
+import ApusPorts
+import ApusTesting
+import BrokerSQLite
+import CloudEvents
+import Foundation
+import Testing
+
+@Suite struct `A resource store` {
+    let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func resource(_ name: String, generation: Int64 = 1) -> StoredResource {
+        StoredResource(
+            key: ResourceKey(kind: "Broker", namespace: "default", name: name), uid: "u-\(name)",
+            document: "{\"text\":\"\u{0}e\u{301}\"}", generation: generation, resourceVersion: 7,
+            createdAt: Timestamp(nanoseconds: 5))
+    }
+
+    @Test func `keeps every field across a reopening`() async throws {
+        let store = try await SQLiteResourceStore.open(dataDirectory: folder.path)
+        #expect(try await store.loadAll() == [])
+        var removed = resource("b")
+        (removed.file, removed.removedAt) = ("a/b.yaml", Timestamp(nanoseconds: 9))
+        try await store.write([removed, resource("a")], forget: [])
+        await store.close()
+        await #expect(throws: LogError.closed) { try await store.loadAll() }
+        let again = try await SQLiteResourceStore.open(dataDirectory: folder.path)
+        let found = try await again.loadAll()
+        #expect(found == [resource("a"), removed])
+        #expect(found[0].document.utf8.elementsEqual(removed.document.utf8))
+        await again.close()
+    }
+
+    @Test func `replaces by kind, namespace and name, and forgets`() async throws {
+        let store = try await SQLiteResourceStore.open(dataDirectory: folder.path)
+        try await store.write([resource("a"), resource("b")], forget: [])
+        try await store.write([resource("a", generation: 2)], forget: [resource("b").key, resource("c").key])
+        #expect(try await store.loadAll() == [resource("a", generation: 2)])
+        await store.close()
+    }
+
+    @Test func `of a newer version is refused`() async throws {
+        await (try await SQLiteResourceStore.open(dataDirectory: folder.path)).close()
+        try sql(folder.path + "/apus.db", "PRAGMA user_version = 9")
+        let path = folder.path
+        await #expect(
+            throws: LogError.unavailable(
+                reason: "\(path)/apus.db is a resource store of version 9, and this build of apus knows up to version 1: "
+                    + "run the newer apus, or move the file away")
+        ) { try await SQLiteResourceStore.open(dataDirectory: path) }
+    }
+
+    @Test func `writes all of a change or nothing of it`() async throws {
+        try #require(FaultyDisk.isInstalled)
+        let store = try await SQLiteResourceStore.open(dataDirectory: folder.path)
+        try await store.write([resource("a")], forget: [])
+        FaultyDisk.set(.full, folder.path)
+        await #expect(throws: LogError.self) {
+            try await store.write([resource("b"), resource("a", generation: 2)], forget: [])
+        }
+        FaultyDisk.set(nil, folder.path)
+        #expect(try await store.loadAll() == [resource("a")])
+        try await store.write([resource("b")], forget: [])
+        #expect(try await store.loadAll().count == 2)
+        await store.close()
+    }
+}
+
+@Suite struct `A data directory` {
+    @Test func `is made for its owner alone, and locked while the lock lives`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/a/data"
+        var lock: DataDirectory? = try DataDirectory.lock(path)
+        #expect(lock?.path == path)
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode == 0o700)
+        let pid = ProcessInfo.processInfo.processIdentifier
+        let sentence =
+            "the data directory \(path) is in use by process \(pid): stop it, or give --data another directory"
+        #expect(throws: DataDirectoryError(description: sentence)) { try DataDirectory.lock(path) }
+        lock = nil
+        lock = try DataDirectory.lock(path)
+        #expect(lock != nil)
+    }
+
+    @Test func `says why it cannot be made`() throws {
+        let folder = try TemporaryFolder()
+        try Data().write(to: URL(fileURLWithPath: folder.path + "/file"))
+        #expect(throws: DataDirectoryError.self) { try DataDirectory.lock(folder.path + "/file/data") }
+    }
+}

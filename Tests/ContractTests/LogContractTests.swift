@@ -1,0 +1,41 @@
+import ApusPorts
+import ApusRegistry
+import ApusTesting
+import Testing
+
+/// A backend of the registry, by its class.
+struct ListedBackend: Sendable, CustomTestStringConvertible {
+    let type: any LogBackend.Type
+
+    var testDescription: String { type.brokerClass }
+    static var all: [ListedBackend] { Registry.backends.map { ListedBackend(type: $0) } }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct `Every log` {
+    @Test(arguments: ListedBackend.all, EventLogContract.clauses)
+    func `keeps the contract`(backend: ListedBackend, clause: EventLogContract.Clause) async throws {
+        if let reason = backend.type.waivers[clause.sentence] {
+            try Test.cancel("\(backend.type.brokerClass) waives this: \(reason)")
+        }
+        try await clause.check(LogHarness(backend.type))
+    }
+
+    @Test(arguments: ListedBackend.all)
+    func `waives no clause that is not there`(backend: ListedBackend) {
+        let sentences = Set(EventLogContract.clauses.map(\.sentence))
+        #expect(Set(backend.type.waivers.keys).subtracting(sentences).isEmpty)
+    }
+
+    @Test func `says each clause once`() {
+        let sentences = EventLogContract.clauses.map(\.sentence)
+        #expect(Set(sentences).count == sentences.count)
+    }
+}
+
+@Suite struct `The registry` {
+    @Test func `finds a backend by its class, and no other`() {
+        for backend in Registry.backends { #expect(Registry.backend(of: backend.brokerClass) == backend) }
+        #expect(Registry.backend(of: "Kafka2") == nil)
+        #expect(Registry.defaultClass == "SQLite")
+    }
+}
