@@ -37,9 +37,9 @@ struct EncodedRecord: Sendable {
             attributes = event.attributes.inBinaryMode(impliedJSON: data.isImpliedJSON)
             self.init(record, added, body: data.bytes ?? [])
         }
-        attributes.remove(HopCount.attribute)
-        for attribute in Self.additions(record, added) { attributes.set(attribute.name, to: attribute.value) }
+        Self.merge(added, into: &attributes)
         HTTPBinding.appendBinaryHeaders(of: attributes, to: &lines)
+        if let moment = Self.arrival(record, added) { lines.appendField("ce-knativearrivaltime", moment) }
     }
 
     /// Structured mode (HTTP protocol binding, section 3.2).
@@ -49,8 +49,7 @@ struct EncodedRecord: Sendable {
         switch event.mode {
         case .binary:
             var attributes = event.attributesWithContentType
-            attributes.remove(HopCount.attribute)
-            for attribute in additions { attributes.set(attribute.name, to: attribute.value) }
+            Self.merge(additions, into: &attributes)
             let object = JSONFormat.encode(CloudEvent(attributes: attributes, data: event.hasData ? event.body : nil))
             self.init(record, added, body: object)
             lines.appendField("Content-Type", JSONFormat.mediaType)
@@ -64,6 +63,8 @@ struct EncodedRecord: Sendable {
         self.record = record
         self.added = added
         self.body = body
+        // The attributes of an event as a rule fit, so that the lines are allocated once.
+        lines.reserveCapacity(768)
         var parent: String?
         var state: String?
         for header in record.event.headers {
@@ -79,10 +80,21 @@ struct EncodedRecord: Sendable {
         lines.appendField("Content-Length", String(body.count))
     }
 
-    /// What a delivery adds: what it was given, and when the log took the event (knative.md, item 30).
+    /// When the log took the event (knative.md, item 30); nil where the event or the delivery says so itself.
+    private static func arrival(_ record: LogRecord, _ added: [Attribute]) -> String? {
+        guard !record.event.attributes.has(arrival), !added.contains(where: { $0.name == arrival }) else { return nil }
+        return record.appendedAt.rfc3339
+    }
+
     private static func additions(_ record: LogRecord, _ added: [Attribute]) -> [Attribute] {
-        guard record.event.attributes[arrival] == nil, !added.contains(where: { $0.name == arrival }) else { return added }
-        return added + [Attribute(name: arrival, value: .timestamp(record.appendedAt.rfc3339))]
+        guard let moment = arrival(record, added) else { return added }
+        return added + [Attribute(name: arrival, value: .timestamp(moment))]
+    }
+
+    /// Takes out the hops, and what is added in its place; then adds.
+    private static func merge(_ additions: [Attribute], into attributes: inout Attributes) {
+        if attributes.has(HopCount.attribute) { attributes.remove(HopCount.attribute) }
+        for attribute in additions { attributes.set(attribute.name, to: attribute.value) }
     }
 
     /// The media type as it came. An event of a batch leaves as one event, so the batch's type does not leave with it.
@@ -95,9 +107,16 @@ struct EncodedRecord: Sendable {
 extension EventRecord {
     /// In binary mode the `Content-Type` that came is the `datacontenttype`.
     fileprivate var attributesWithContentType: Attributes {
-        guard let contentType, attributes["datacontenttype"] == nil else { return attributes }
+        guard let contentType, !attributes.has("datacontenttype") else { return attributes }
         var attributes = attributes
         attributes.append("datacontenttype", .string(contentType))
         return attributes
+    }
+}
+
+extension Attributes {
+    /// Whether an attribute is there. Asked of each record for names that few have, so lengths are compared first.
+    fileprivate func has(_ name: String) -> Bool {
+        contains { $0.name.utf8.count == name.utf8.count && $0.name.utf8.elementsEqual(name.utf8) }
     }
 }

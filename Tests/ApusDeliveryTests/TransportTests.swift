@@ -139,11 +139,12 @@ import Testing
         bounds.connectionsMax = 1
         bounds.waitingExchangesMax = 0
         let client = TestClient(bounds: bounds)
-        async let held = client.failure(server.url, timeout: .milliseconds(200))
+        async let held = client.failure(server.url)
         await server.waitForRequests(1)
         let refused = await client.failure(server.url)
         #expect(refused == "too many requests wait for a connection to 127.0.0.1:\(server.port)")
-        _ = await held
+        try await server.closeAll()
+        #expect(await held == "the connection was closed before an answer came")
     }
 
     @Test func `go to the next request when one that holds them times out`() async throws {
@@ -153,8 +154,10 @@ import Testing
         var bounds = ConnectionPool.Bounds()
         bounds.connectionsMax = 1
         let client = TestClient(bounds: bounds)
+        // The first request makes the connection, so that the second is on its way before its time is over.
+        #expect(try await client.post(server.url).status == 200)
         async let held = client.failure(server.url + "hold", timeout: .milliseconds(50))
-        await server.waitForRequests(1)
+        await server.waitForRequests(2)
         #expect(try await client.post(server.url).status == 200)
         #expect(await held == "timed out after 50 ms (waiting for the answer)")
         #expect(server.connections == 2)
@@ -162,9 +165,19 @@ import Testing
 }
 
 @Suite struct `A timeout` {
+    /// A server that answers the first request of a connection, and the second one with `second` only. The first makes the
+    /// connection, so that none of the second one's time goes into that.
+    private func server(second: String) async throws -> ScriptedServer {
+        try await ScriptedServer { request in
+            let first = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+            return [.send(Array((request.number == 1 ? first : second).utf8))]
+        }
+    }
+
     @Test func `covers the wait for an answer`() async throws {
-        let server = try await ScriptedServer { _ in [] }
+        let server = try await server(second: "")
         let client = TestClient()
+        _ = try await client.post(server.url)
         let clock = ContinuousClock()
         let start = clock.now
         let failure = await client.failure(server.url, timeout: .milliseconds(60))
@@ -173,9 +186,11 @@ import Testing
     }
 
     @Test func `covers the reading of the answer`() async throws {
-        let server = try await ScriptedServer { _ in [.send(Array("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf".utf8))] }
-        let failure = await TestClient().failure(server.url, timeout: .milliseconds(60))
-        #expect(failure == "timed out after 60 ms (reading the answer)")
+        let server = try await server(second: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        let client = TestClient()
+        _ = try await client.post(server.url)
+        let failure = await client.failure(server.url, timeout: .seconds(1))
+        #expect(failure == "timed out after 1 s (reading the answer)")
     }
 
     @Test func `covers the wait for a connection`() async throws {
@@ -183,10 +198,11 @@ import Testing
         var bounds = ConnectionPool.Bounds()
         bounds.connectionsMax = 1
         let client = TestClient(bounds: bounds)
-        async let held = client.failure(server.url, timeout: .milliseconds(300))
+        async let held = client.failure(server.url)
         await server.waitForRequests(1)
         let failure = await client.failure(server.url, timeout: .milliseconds(50))
         #expect(failure == "timed out after 50 ms (waiting for a connection)")
+        try await server.closeAll()
         _ = await held
     }
 
