@@ -18,11 +18,11 @@ import Testing
 
     @Test func `is one object as JSON`() {
         let line = line(
-            [LogKey.namespace: "default", LogKey.count: "\(3)", LogKey.attempts: .stringConvertible(3)], level: .warning)
+            [LogKey.namespace: "default", LogKey.status: "\(3)", LogKey.events: .stringConvertible(3)], level: .warning)
         #expect(
             line.rendered(as: .json)
                 == #"{"time":"2026-11-21T10:54:00.123Z","level":"warning","message":"broker opened","namespace":"default","#
-                + #""attempts":3,"count":"3"}"#)
+                + #""status":"3","events":3}"#)
     }
 
     @Test func `stays one line whatever stands in it`() {
