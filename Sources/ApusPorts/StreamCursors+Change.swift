@@ -1,5 +1,5 @@
 extension StreamCursors {
-    /// Makes a change, in the order of its fields: what every store that keeps them in memory does, and what others are held against.
+    /// Makes a change, in the order of its fields: what a store in memory does, and what every other is held against.
     public mutating func apply(_ change: CursorChange) {
         if let shared = change.shared { self.shared = shared }
         for new in change.readers {
