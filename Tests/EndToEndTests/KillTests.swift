@@ -91,9 +91,10 @@ private struct KillScene {
             return [healthy, rejecting, replying, deadLetters].allSatisfy { subscriber in
                 let seen = subscriber.attempts
                 return ids.allSatisfy { seen[$0] != nil }
-            } && ids.allSatisfy {
-                attempts[$0, default: 0] >= 3 && failed[$0, default: 0] > Self.retries && replied["reply-\($0)"] != nil
             }
+                && ids.allSatisfy {
+                    attempts[$0, default: 0] >= 3 && failed[$0, default: 0] > Self.retries && replied["reply-\($0)"] != nil
+                }
         }
     }
 
