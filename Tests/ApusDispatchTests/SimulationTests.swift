@@ -250,8 +250,9 @@ private final class SharedGenerator: Sendable {
 
 @Suite struct `Simulation` {
     static var seeds: [UInt64] {
-        if let text = ProcessInfo.processInfo.environment["APUS_SIMULATION_SEED"], let seed = UInt64(text) { return [seed] }
-        return Array(1...1000)
+        let environment = ProcessInfo.processInfo.environment
+        if let seed = environment["APUS_SIMULATION_SEED"].flatMap({ UInt64($0) }) { return [seed] }
+        return Array(1...(environment["APUS_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 1000))
     }
 
     @Test func `of a thousand histories with faults and crashes loses nothing and keeps to policy`() throws {
