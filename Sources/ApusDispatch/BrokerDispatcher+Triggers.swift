@@ -6,8 +6,9 @@ import CloudEvents
 extension BrokerDispatcher {
     /// Loads the cursors of both streams. Triggers go on when they are applied; until then each keeps its place.
     package func start() async throws(LogError) {
-        for run in runs {
-            let loaded = try await load(run.stream)
+        // Both or neither, so that a start that failed can be made again.
+        let loaded = [try await load(.events), try await load(.dead)]
+        for (run, loaded) in zip(runs, loaded) {
             run.shared = loaded.shared
             run.durableShared = loaded.shared
             for (name, cursor) in loaded.readers.sorted(by: { $0.key < $1.key }) {
@@ -19,12 +20,14 @@ extension BrokerDispatcher {
             }
             observe(run.stream)
         }
+        isStarted = true
     }
 
     /// Runs a trigger as the plan says, new or changed. Returns when its cursor is durable.
     package func apply(_ plan: TriggerPlan) async throws(LogError) {
         await enter(plan.name)
         defer { leave(plan.name) }
+        guard isStarted else { throw .unavailable(reason: "the cursors are not loaded yet") }
         // The sink's reader first: it is to see the first dead letter.
         if let feed = plan.ofDeadLetters { try await apply(feed, on: dead) } else { try await retire(plan.name, dead) }
         try await apply(plan, on: events)

@@ -33,6 +33,8 @@ package actor BrokerDispatcher: AppendReceiver {
     var writing = 0
     /// Reads of the log and the cursors that are on their way.
     var reading = 0
+    /// The cursors are loaded.
+    var isStarted = false
     var isDraining = false
     /// Nothing is done any more.
     var isStopped = false

@@ -31,8 +31,6 @@ struct OpenEvents {
     private var slots: [OpenEvent?] = []
     private var free: [Int] = []
 
-    var count: Int { slots.count - free.count }
-
     subscript(slot: Int) -> OpenEvent {
         guard let event = slots[slot] else { preconditionFailure("the slot is held until its event's last completion") }
         return event

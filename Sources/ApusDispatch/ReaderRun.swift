@@ -109,9 +109,9 @@ final class ReaderRun {
 
     /// The first offset that must not be trimmed, as it is durable: a restart needs what memory has passed already.
     func pin(durableShared: Int64) -> Int64 {
-        let row = durableRow.map { $0.open.first ?? $0.next ?? durableShared } ?? durableShared
-        let held = ledger.lowWaterMark(shared: durableShared)
-        return min(row, held, parked.lowestOffset ?? .max, loaded?.parked.map(\.offset).min() ?? .max)
+        let row = durableRow.map { CursorLedger(next: $0.next, open: $0.open) } ?? ledger
+        return min(
+            row.lowWaterMark(shared: durableShared), parked.lowestOffset ?? .max, loaded?.parked.map(\.offset).min() ?? .max)
     }
 
     func stopped(_ bounds: DispatchBounds) -> TriggerProgress.Stop? {

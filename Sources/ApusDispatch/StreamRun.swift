@@ -39,7 +39,6 @@ final class StreamRun {
     /// No commit before this moment: the last one failed.
     var commitNotBefore: Timestamp?
     var isCommitTimed = false
-    var lastCommitAt: Timestamp?
 
     init(_ stream: Stream) { self.stream = stream }
 

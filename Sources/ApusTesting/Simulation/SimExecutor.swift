@@ -52,17 +52,30 @@ package final class SimExecutor: Executor {
         }
     }
 
+    /// Begins `body` on this executor: it is run by whoever runs the simulation.
+    package func start(_ body: @escaping @Sendable () async -> Void) {
+        Task(executorPreference: SimTaskExecutor(self)) { await body() }
+    }
+
     /// Runs until `body`, which is awaited on this executor, has returned; the clock moves as it has to.
     package func run<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
-        let result = Mutex<Value?>(nil)
-        let box = Box(result)
-        Task(executorPreference: SimTaskExecutor(self)) {
+        let box = Box<Value>(Mutex(nil))
+        start {
             let value = await body()
             box.value.withLock { $0 = value }
         }
         while true {
             if let value = box.value.withLock({ $0 }) { return value }
             precondition(step(until: nil), "the simulation has nothing left to do and the body has not returned")
+        }
+    }
+
+    /// Suspends the caller's task for `duration` of simulated time.
+    package func pause(for duration: Duration) async {
+        // A continuation resumes its task on the global pool first, unless the task prefers an executor: then the run would depend on
+        // a real thread's pace.
+        await withTaskExecutorPreference(SimTaskExecutor(self)) {
+            await withCheckedContinuation { done in schedule(after: duration) { done.resume() } }
         }
     }
 

@@ -178,7 +178,7 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
 
     /// Reading takes a millisecond, and may fail.
     private func pause() async throws(LogError) {
-        await withCheckedContinuation { done in executor.schedule(after: .milliseconds(1)) { done.resume() } }
+        await executor.pause(for: .milliseconds(1))
         let error = state.withLock { $0.readFault() }
         if let error { throw error }
     }
