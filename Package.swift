@@ -99,7 +99,8 @@ let package = Package(
     ],
     targets: rooms + brokers + [
         .target(
-            name: "Specs", dependencies: [yaml], path: "specs", exclude: specData, sources: ["Specs.swift"], swiftSettings: house),
+            name: "Specs", dependencies: [yaml], path: "specs", exclude: specData, sources: ["Specs.swift"],
+            swiftSettings: house),
         tests("CloudEventsTests", ["CloudEvents"]),
         tests("EventFiltersTests", ["EventFilters", "CloudEvents"]),
         tests("ApusResourcesTests", ["ApusResources", "EventFilters", "CloudEvents"]),
@@ -114,7 +115,8 @@ let package = Package(
                 "ApusTelemetry",
             ]),
         tests(
-            "ApusDeliveryTests", ["ApusDelivery", "ApusHTTP", "ApusPorts", "CloudEvents", "ApusTelemetry", nio, nioPosix, nioTLS]),
+            "ApusDeliveryTests",
+            ["ApusDelivery", "ApusHTTP", "ApusPorts", "CloudEvents", "ApusTelemetry", nio, nioPosix, nioTLS]),
         tests(
             "ApusServerTests",
             [
@@ -131,7 +133,8 @@ let package = Package(
         tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
         tests("ContractTests", ["ApusRegistry", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
-            "EndToEndTests", ["ApusClient", "ApusPorts", "ApusRegistry", "ApusHTTP", "ApusResources", "CloudEvents", "apus", nio, nioPosix, nioHTTP1],
+            "EndToEndTests",
+            ["ApusPorts", "ApusRegistry", "CloudEvents", "apus", nio, nioPosix, nioHTTP1],
             exclude: ["fsyncdelay.c"]),
         tests("HouseTests", ["ApusTelemetry", "ApusResources", "ApusPorts", logging]),
     ],

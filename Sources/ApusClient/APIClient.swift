@@ -59,10 +59,12 @@ package struct APIClient: Sendable {
         } catch {
             throw Failure(
                 status: answer.status,
-                message: "\(server)\(path) answered \(answer.status) with something that is no JSON: is this an Apus control plane?")
+                message: "\(server)\(path) answered \(answer.status) with something that is no JSON: "
+                    + "is this an Apus control plane?")
         }
         guard answer.status == 200 else {
-            throw Failure(status: answer.status, message: document["message"]?.text ?? "\(server)\(path) answered \(answer.status)")
+            let message = document["message"]?.text ?? "\(server)\(path) answered \(answer.status)"
+            throw Failure(status: answer.status, message: message)
         }
         return document
     }

@@ -63,7 +63,8 @@ extension Controller {
             logger.notice("broker opened", metadata: ["namespace": "\(identity.namespace)", "broker": "\(identity.name)"])
         } catch {
             let failure = BrokerFailure(
-                readiness: .notReady(reason: Reason.logUnavailable, message: "The log cannot be opened: \(error)"), isTransient: true)
+                readiness: .notReady(reason: Reason.logUnavailable, message: "The log cannot be opened: \(error)"),
+                isTransient: true)
             if failures[identity] != failure {
                 logger.error(
                     "broker not opened",
@@ -78,8 +79,8 @@ extension Controller {
         let opened = try await backend.open(context(of: broker))
         let door = intake.makeDoor(namespace: identity.namespace, broker: identity.name, log: opened.log)
         let dispatcher = BrokerDispatcher(
-            namespace: identity.namespace, broker: identity.name, log: opened.log, cursors: opened.cursors, door: door, sinks: sinks,
-            executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed())
+            namespace: identity.namespace, broker: identity.name, log: opened.log, cursors: opened.cursors, door: door,
+            sinks: sinks, executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed())
         try await dispatcher.start()
         return BrokerService(
             key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log, door: door,

@@ -5,7 +5,8 @@ import CloudEvents
 import Logging
 
 extension Controller {
-    /// Trims every broker's streams by their retention (promise 21). Nothing ahead of a live cursor or parked goes, unless forced.
+    /// Trims every broker's streams by their retention (promise 21). Nothing ahead of a live cursor or parked goes, unless
+    /// forced.
     func trim() async {
         for broker in brokers {
             guard let service = services[broker.identity] else { continue }

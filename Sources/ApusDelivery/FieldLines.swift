@@ -3,7 +3,8 @@ extension [UInt8] {
         text.withUTF8Buffer { append(contentsOf: $0) }
     }
 
-    /// One field line. A control character in the value is written as a space (RFC 9110, section 5.5): no value begins a new field.
+    /// One field line. A control character in the value is written as a space (RFC 9110, section 5.5): no value begins a new
+    /// field.
     mutating func appendField(_ name: String, _ value: String) {
         append(contentsOf: name.utf8)
         append(": ")

@@ -25,7 +25,9 @@ package final class Intake: Sendable {
     }
 
     /// Makes a broker's door. It is shut to producers until ``open(_:)``; replies pass it from the first moment on.
-    package func makeDoor(namespace: String, broker: String, log: any EventLog, filters: FilterIndex = FilterIndex([])) -> BrokerDoor {
+    package func makeDoor(
+        namespace: String, broker: String, log: any EventLog, filters: FilterIndex = FilterIndex([])
+    ) -> BrokerDoor {
         BrokerDoor(
             namespace: namespace, broker: broker, log: log, filters: filters, limits: limits,
             meters: meters.door(namespace: namespace, broker: broker), clock: clock)

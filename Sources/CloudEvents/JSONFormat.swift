@@ -33,7 +33,8 @@ public enum JSONFormat {
         return (data, false)
     }
 
-    /// Writes one event. Data of a JSON media type that is valid JSON stands as it is, as `data`; any other data as `data_base64`.
+    /// Writes one event. Data of a JSON media type that is valid JSON stands as it is, as `data`; any other data as
+    /// `data_base64`.
     ///
     /// In 0.3, text of a text type stands as `data` too, and anything else as `data` with `datacontentencoding: base64`.
     public static func encode(_ event: CloudEvent) -> [UInt8] {

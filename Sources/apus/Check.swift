@@ -13,7 +13,9 @@ struct Check: ParsableCommand {
               apus check -f broker.yaml -f triggers.yaml
             """)
 
-    @Option(name: .customShort("f"), help: ArgumentHelp("A manifest file, or a folder of them; may be repeated.", valueName: "FILE|DIR"))
+    @Option(
+        name: .customShort("f"),
+        help: ArgumentHelp("A manifest file, or a folder of them; may be repeated.", valueName: "FILE|DIR"))
     var files: [String]
 
     func run() throws {

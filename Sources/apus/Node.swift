@@ -60,7 +60,8 @@ struct Node: Sendable {
     }
 
     private func serve(
-        _ controller: Controller, _ dataPlane: DataPlaneServer, group: MultiThreadedEventLoopGroup, meters: Meters, until signals: Signals
+        _ controller: Controller, _ dataPlane: DataPlaneServer, group: MultiThreadedEventLoopGroup, meters: Meters,
+        until signals: Signals
     ) async throws {
         let control = ControlPlane(controller: controller, meters: meters, version: Version.text, logger: logger)
         let admin = settings.admin, logger = logger
@@ -71,7 +72,8 @@ struct Node: Sendable {
             tasks.addTask { await controller.run() }
             tasks.addTask {
                 try await control.run(host: admin.host, port: admin.port, group: group) { port in
-                    logger.notice("apus is ready", metadata: ["data": "\(address)", "admin": "\(admin.with(port: port))"])
+                    let places: Logger.Metadata = ["data": "\(address)", "admin": "\(admin.with(port: port))"]
+                    logger.notice("apus is ready", metadata: places)
                 }
             }
             tasks.addTask {

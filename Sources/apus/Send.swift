@@ -7,8 +7,8 @@ struct Send: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Send an event to a broker, or to any URL, and print the answer.",
         discussion: """
-            The event comes from flags, or as JSON (one event, or a list of them for --mode batch) from --file. Exit code 0 for an answer
-            of 200 to 299, else 1.
+            The event comes from flags, or as JSON (one event, or a list of them for --mode batch) from --file.
+            Exit code 0 for an answer of 200 to 299, else 1.
 
             EXAMPLES
               apus send --type com.example.order.created --source /shop --data '{"total":42}'
@@ -47,7 +47,9 @@ struct Send: AsyncParsableCommand {
     @Option(help: "The attribute time, RFC 3339.")
     var time: String?
 
-    @Option(name: [.customLong("extension"), .customShort("e")], help: ArgumentHelp("Any other attribute; may be repeated.", valueName: "NAME=VALUE"))
+    @Option(
+        name: [.customLong("extension"), .customShort("e")],
+        help: ArgumentHelp("Any other attribute; may be repeated.", valueName: "NAME=VALUE"))
     var extensions: [String] = []
 
     @Option(name: [.customShort("d"), .long], help: "The data, as text.")
@@ -59,7 +61,9 @@ struct Send: AsyncParsableCommand {
     @Option(help: "The attribute datacontenttype; application/json where --data is JSON.")
     var contentType: String?
 
-    @Option(name: [.customShort("f"), .long], help: ArgumentHelp("A whole event as JSON; - is standard input.", valueName: "FILE"))
+    @Option(
+        name: [.customShort("f"), .long],
+        help: ArgumentHelp("A whole event as JSON; - is standard input.", valueName: "FILE"))
     var file: String?
 
     @Option(help: "binary, structured or batch.")
@@ -129,7 +133,9 @@ struct Send: AsyncParsableCommand {
 
     /// JSON where the data is JSON; nothing is claimed of other data.
     private static func guess(of data: [UInt8]?) -> String? {
-        guard let data, (try? JSONSerialization.jsonObject(with: Data(data), options: .fragmentsAllowed)) != nil else { return nil }
+        guard let data, (try? JSONSerialization.jsonObject(with: Data(data), options: .fragmentsAllowed)) != nil else {
+            return nil
+        }
         return "application/json"
     }
 

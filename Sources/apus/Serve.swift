@@ -18,7 +18,9 @@ struct Serve: AsyncParsableCommand {
             SIGTERM and SIGINT end the node in order: intake stops, what is in flight finishes, cursors are committed.
             """)
 
-    @Option(name: .customShort("f"), help: ArgumentHelp("A manifest file, or a folder of them; may be repeated.", valueName: "FILE|DIR"))
+    @Option(
+        name: .customShort("f"),
+        help: ArgumentHelp("A manifest file, or a folder of them; may be repeated.", valueName: "FILE|DIR"))
     var files: [String] = []
 
     @Option(help: ArgumentHelp("Where logs, cursors and resources are kept; one process a folder.", valueName: "DIR"))
@@ -54,13 +56,16 @@ struct Serve: AsyncParsableCommand {
             }
         }
         _ = try names()
-        guard (0...3600).contains(drainSeconds) else { throw ValidationError("--drain-seconds must be 0 to 3600, was \(drainSeconds)") }
+        guard (0...3600).contains(drainSeconds) else {
+            throw ValidationError("--drain-seconds must be 0 to 3600, was \(drainSeconds)")
+        }
     }
 
     func run() async throws {
         let settings = Node.Settings(
             files: files, dataDirectory: data, listen: try ListenAddress(listen, flag: "--listen"),
-            admin: try ListenAddress(admin, flag: "--admin"), names: try names(), logFormat: logFormat == .json ? .json : .text, drain: .seconds(drainSeconds))
+            admin: try ListenAddress(admin, flag: "--admin"), names: try names(),
+            logFormat: logFormat == .json ? .json : .text, drain: .seconds(drainSeconds))
         try await Node(settings).run()
     }
 

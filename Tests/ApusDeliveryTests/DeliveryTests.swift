@@ -7,7 +7,8 @@ import NIOPosix
 import Specs
 import Testing
 
-/// One vector of `specs/delivery-http/requests.yaml`: an event as it came, how it is to be delivered, and what the subscriber gets.
+/// One vector of `specs/delivery-http/requests.yaml`: an event as it came, how it is to be delivered, and what the subscriber
+/// gets.
 struct RequestVector: Decodable, Sendable {
     struct Added: Decodable, Sendable {
         var name: String
@@ -25,7 +26,8 @@ struct RequestVector: Decodable, Sendable {
     var format: String?
     var wantsReply: Bool?
     var added: [Added]?
-    /// The fields that are sent, in any order, without Host, User-Agent, Kn-Namespace, Prefer, knativearrivaltime and Content-Length.
+    /// The fields that are sent, in any order, without Host, User-Agent, Kn-Namespace, Prefer, knativearrivaltime and
+    /// Content-Length.
     var sent: [String]?
     var sentBody: String?
     var sentHex: String?

@@ -26,7 +26,8 @@ import Testing
             for (name, environment) in [("fast", [:]), ("slow", Shim.environment(library, delayMilliseconds: 5))] {
                 let apus = try await ApusProcess.serve(
                     data: "\(folder.path)/\(name)-\(round)", manifests: [broker], environment: environment)
-                // 64 connections with 32 requests open on each: at one open request each, 64 / 5 ms would be the most there can be.
+                // 64 connections with 32 requests open on each: at one open request each, 64 / 5 ms would be the most there
+                // can be.
                 let client = LoadClient(port: apus.dataPort, connections: 64, pipelining: 32)
                 _ = try await client.send(2_000, ids: "warm")
                 let began = ContinuousClock.now

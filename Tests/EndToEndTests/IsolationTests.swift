@@ -9,7 +9,8 @@ import Testing
         print(
             "nine triggers beside one that hangs: median \(beside.median) ms, alone \(alone.median) ms, ratio \(ratio); "
                 + "p99 \(beside.p99) ms and \(alone.p99) ms")
-        // The medians are fractions of a millisecond: what a machine that is busy adds is allowed for, a wait for the tenth is not.
+        // The medians are fractions of a millisecond: what a machine that is busy adds is allowed for, a wait for the tenth is
+        // not.
         #expect(beside.median < max(alone.median * 2, 5))
         #expect(beside.p99 < max(alone.p99 * 3, 50))
     }

@@ -15,7 +15,8 @@ import Testing
         var unanswered = 0
         for life in 0...Self.kills {
             let apus = try await scene.start()
-            let load = Task { try await LoadClient(port: apus.dataPort, connections: 8, pipelining: 2, dataBytes: 200).send(600, ids: "l\(life)") }
+            let client = LoadClient(port: apus.dataPort, connections: 8, pipelining: 2, dataBytes: 200)
+            let load = Task { try await client.send(600, ids: "l\(life)") }
             if life < Self.kills {
                 try await Patience.pass(.milliseconds(Int64.random(in: 15...400, using: &random)))
                 try await apus.killNow()

@@ -27,6 +27,7 @@ final class CursorStatements {
             """
             DELETE FROM settled WHERE stream = ?1 AND name = ?2
             AND offset < coalesce(?3, (SELECT shared FROM streams WHERE stream = ?1))
+            AND offset NOT IN (SELECT value FROM json_each(?4))
             """)
         addSettled = try connection.prepare("INSERT OR IGNORE INTO settled (stream, name, offset) VALUES (?1, ?2, ?3)")
         dropParked = try connection.prepare("DELETE FROM parked WHERE stream = ?1 AND name = ?2 AND offset = ?3")
@@ -47,7 +48,8 @@ final class CursorStatements {
         if let shared = change.shared { try setShared.run(stream, .integer(shared)) }
         for reader in change.readers {
             try putReader.run(stream, .text(reader.name), .optional(reader.next), .blob(Self.bytes(reader.open)))
-            try clearSettled.run(stream, .text(reader.name), .optional(reader.next))
+            let open = "[\(reader.open.map(String.init).joined(separator: ","))]"
+            try clearSettled.run(stream, .text(reader.name), .optional(reader.next), .text(open))
         }
         for (index, mark) in change.settle.enumerated() {
             let name = SQLValue.text(mark.name)

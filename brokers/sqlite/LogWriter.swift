@@ -10,8 +10,8 @@ internal import Synchronization
 /// connection is opened anew first, because a failed sync says nothing true afterwards. While the log is unhealthy and
 /// nothing is appended, a small write tries every second whether it has recovered.
 ///
-/// @unchecked Sendable: `anchor` is used by `init` alone; `file`, `eventsState`, `deadState` and `passFrames` are touched by `init` and then on the writer's thread
-/// only; the rest is Sendable.
+/// @unchecked Sendable: `anchor` is used by `init` alone; `file`, `eventsState`, `deadState` and `passFrames` are touched by
+/// `init` and then on the writer's thread only; the rest is Sendable.
 final class LogWriter: @unchecked Sendable {
     let queue = WriteQueue()
     let events: StreamTail
@@ -25,8 +25,8 @@ final class LogWriter: @unchecked Sendable {
     private let commitCount = Atomic(0)
     private let ended = DispatchGroup()
 
-    /// Stays open while `file` is opened anew. Were all connections closed, the next would read the write-ahead log from its start,
-    /// and find there what a failed commit had written and could not sync.
+    /// Stays open while `file` is opened anew. Were all connections closed, the next would read the write-ahead log from its
+    /// start, and find there what a failed commit had written and could not sync.
     private let anchor: ReaderFile
     private var file: LogFile?
     private var eventsState: LogFile.StreamState

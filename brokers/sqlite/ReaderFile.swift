@@ -86,8 +86,8 @@ final class ReaderFile {
         return .success(records)
     }
 
-    /// The first of `from..<end` that was appended at or after `time`; `end` where there is none. Rows are found by halves: times never
-    /// go backwards, so no index is needed.
+    /// The first of `from..<end` that was appended at or after `time`; `end` where there is none. Rows are found by halves:
+    /// times never go backwards, so no index is needed.
     func offset(in stream: Stream, at time: Timestamp, from: Int64, end: Int64) throws(SQLiteError) -> Int64 {
         var (low, high) = (from, end)
         while low < high {

@@ -15,8 +15,9 @@ internal import ApusPorts
 ///     appended at   i64, nanoseconds since 1970
 ///     checksum      u32, CRC-32C of all before it and of the record's offset as i64
 ///
-/// Numbers are little-endian; a count, and the length before text or bytes, is an unsigned LEB128. The time and the checksum stand at
-/// the end because the writer knows them last. The offset is summed and not stored: a record in another's place is found.
+/// Numbers are little-endian; a count, and the length before text or bytes, is an unsigned LEB128. The time and the checksum
+/// stand at the end because the writer knows them last. The offset is summed and not stored: a record in another's place is
+/// found.
 package enum RecordFormat {
     package static let version: UInt8 = 1
     /// Length, version.

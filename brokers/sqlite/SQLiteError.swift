@@ -11,7 +11,8 @@ package struct SQLiteError: Error, Sendable, Equatable, CustomStringConvertible 
 
     private var primary: Int32 { code & 0xFF }
 
-    /// Whether the connection may be used again as it is. After an I/O error it may not: what the file holds is not what it believes.
+    /// Whether the connection may be used again as it is. After an I/O error it may not: what the file holds is not what it
+    /// believes.
     var leavesConnectionSound: Bool { [SQLITE_FULL, SQLITE_BUSY, SQLITE_LOCKED, SQLITE_TOOBIG, SQLITE_NOMEM].contains(primary) }
 
     var isCorruption: Bool { primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB }

@@ -8,8 +8,8 @@ internal import Dispatch
 ///                                          │ frames
 ///     read   ─► LogReader ◄── file ◄── Checkpointer
 ///
-/// Bytes, as a size policy counts them, are those of the records that can be read. Pages that a trim frees are used again by later
-/// records; the file itself does not shrink.
+/// Bytes, as a size policy counts them, are those of the records that can be read. Pages that a trim frees are used again by
+/// later records; the file itself does not shrink.
 package final class SQLiteLog: EventLog, CursorStore {
     private let writer: LogWriter
 

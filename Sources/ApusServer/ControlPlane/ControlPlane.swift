@@ -75,13 +75,14 @@ extension Response {
 private struct NotFound: RouterMiddleware {
     @concurrent
     func handle(
-        _ request: Request, context: BasicRequestContext, next: @concurrent (Request, BasicRequestContext) async throws -> Response
+        _ request: Request, context: BasicRequestContext,
+        next: @concurrent (Request, BasicRequestContext) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)
         } catch let error as HTTPError where error.status == .notFound {
-            return ControlPlane.failure(
-                code: 404, reason: "NotFound", message: "there is nothing at \(request.uri.path); see GET /apis for the resources")
+            let message = "there is nothing at \(request.uri.path); see GET /apis for the resources"
+            return ControlPlane.failure(code: 404, reason: "NotFound", message: message)
         }
     }
 }

@@ -53,8 +53,8 @@ extension ControlPlane {
     /// A failure as Kubernetes' API writes it.
     static func failure(code: Int, reason: String, message: String) -> Response {
         let status = DocumentNode.mapping([
-            ("kind", .string("Status")), ("apiVersion", .string("v1")), ("status", .string("Failure")), ("message", .string(message)),
-            ("reason", .string(reason)), ("code", .integer(code)),
+            ("kind", .string("Status")), ("apiVersion", .string("v1")), ("status", .string("Failure")),
+            ("message", .string(message)), ("reason", .string(reason)), ("code", .integer(code)),
         ])
         return Response.json(status.json(), status: .init(code: code))
     }

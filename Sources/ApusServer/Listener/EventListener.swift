@@ -63,8 +63,9 @@ package final class EventListener: Sendable {
         }
         let arrival = arrival(of: body, headers: request.headers, path: request.uri.path)
         show(arrival)
-        let problem = arrival.problem.map { ResponseBody(byteBuffer: ByteBuffer(string: $0 + "\n")) }
-        return Response(status: .init(code: arrival.status), body: problem ?? ResponseBody())
+        guard arrival.status >= 300 else { return Response(status: .init(code: arrival.status)) }
+        return Response.text(
+            (arrival.problem ?? "apus listen was told to answer \(arrival.status)") + "\n", status: .init(code: arrival.status))
     }
 
     private func arrival(of body: [UInt8], headers: HTTPFields, path: String) -> Arrival {
@@ -101,7 +102,8 @@ private struct AnyPath: RouterMiddleware {
 
     @concurrent
     func handle(
-        _ request: Request, context: BasicRequestContext, next: @concurrent (Request, BasicRequestContext) async throws -> Response
+        _ request: Request, context: BasicRequestContext,
+        next: @concurrent (Request, BasicRequestContext) async throws -> Response
     ) async throws -> Response {
         try await answer(request)
     }

@@ -43,7 +43,7 @@ extension EventLogContract {
             #expect(try await cursors.load(.events) == expected)
             await open.log.close()
         },
-        Clause("adds to what is settled, and clears what a reader's new place has passed") { harness in
+        Clause("adds to what is settled, and clears what a reader's new place has passed and no longer calls open") { harness in
             let open = try await harness.open()
             let cursors = open.cursors
             try await cursors.commit(writing(.init(name: "a", next: 10, open: [4, 5]), .init(name: "b", next: nil, open: [])))
@@ -52,6 +52,11 @@ extension EventLogContract {
             #expect(try await cursors.load(.events).readers["a"] == ReaderCursor(next: 10, open: [4, 5], settled: [4, 12, 20]))
             try await cursors.commit(writing(.init(name: "a", next: 20, open: [5])))
             #expect(try await cursors.load(.events).readers["a"] == ReaderCursor(next: 20, open: [5], settled: [20]))
+            try await cursors.commit(settling("a", 5))
+            try await cursors.commit(writing(.init(name: "a", next: 21, open: [5, 18])))
+            #expect(try await cursors.load(.events).readers["a"] == ReaderCursor(next: 21, open: [5, 18], settled: [5]))
+            try await cursors.commit(writing(.init(name: "a", next: 21, open: [18])))
+            #expect(try await cursors.load(.events).readers["a"] == ReaderCursor(next: 21, open: [18]))
             try await cursors.commit(writing(.init(name: "b", next: nil, open: []), shared: 8))
             #expect(try await cursors.load(.events).readers["b"] == ReaderCursor(next: nil, settled: [8]))
             await open.log.close()

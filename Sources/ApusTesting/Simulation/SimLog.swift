@@ -248,7 +248,7 @@ extension StreamCursors {
             reader.next = row.next
             reader.open = row.open
             reader.retiredAt = nil
-            reader.settled = reader.settled.filter { $0 >= row.next ?? shared }
+            reader.settled = reader.settled.filter { $0 >= row.next ?? shared || row.open.contains($0) }
             readers[row.name] = reader
         }
         for mark in change.settle {

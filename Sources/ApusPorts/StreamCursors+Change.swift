@@ -1,14 +1,12 @@
-internal import ApusPorts
-
 extension StreamCursors {
-    /// Makes a change, in the order of its fields.
-    mutating func apply(_ change: CursorChange) {
+    /// Makes a change, in the order of its fields: what a store in memory does, and what every other is held against.
+    public mutating func apply(_ change: CursorChange) {
         if let shared = change.shared { self.shared = shared }
         for new in change.readers {
             var reader = readers[new.name] ?? ReaderCursor()
             (reader.next, reader.open, reader.retiredAt) = (new.next, new.open, nil)
             let passed = new.next ?? self.shared
-            reader.settled = reader.settled.filter { $0 >= passed }
+            reader.settled = reader.settled.filter { $0 >= passed || new.open.contains($0) }
             readers[new.name] = reader
         }
         for mark in change.settle {
