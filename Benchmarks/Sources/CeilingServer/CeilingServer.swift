@@ -2,8 +2,8 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// The ceiling: a bare SwiftNIO HTTP/1 server that answers 202 to every request and does nothing else. Neither NIO's validation nor
-/// its pipelining handler is in the way: it is as fast as NIO's HTTP/1 goes on one event loop.
+/// The ceiling: a bare SwiftNIO HTTP/1 server that answers 202 to every request and does nothing else. Neither NIO's validation
+/// nor its pipelining handler is in the way: it is as fast as NIO's HTTP/1 goes on one event loop.
 ///
 /// Usage: `CeilingServer PORT`
 @main
@@ -32,7 +32,8 @@ struct CeilingServer {
     }
 }
 
-/// Answers each whole request; what came in one read is flushed together, so that pipelining costs it no more writes than it must.
+/// Answers each whole request; what came in one read is flushed together, so that pipelining costs it no more writes than it
+/// must.
 private final class Accepting: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
