@@ -35,8 +35,8 @@ extension BrokerDispatcher {
         if let notBefore = run.commitNotBefore, executor.now < notBefore { return armCommit(run) }
         var change = CursorChange(stream: run.stream)
         var flight = CommitFlight()
-        // One that is parked with a key goes with its position: a restart that read again what its key had before it would bring that
-        // after it.
+        // One that is parked with a key goes with its position: a restart that read again what its key had before it would
+        // bring that after it.
         let isOrdered = run.pending.parks.contains { $0.reader.events[$0.slot].key != nil }
         if withCursors || isOrdered { addCursors(to: &change, &flight, run) }
         addPending(to: &change, &flight, run)

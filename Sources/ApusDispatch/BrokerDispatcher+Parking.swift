@@ -151,7 +151,8 @@ extension BrokerDispatcher {
         return result
     }
 
-    /// Looks at the reader again at that moment. A timer that goes off before it does as well, as it looks again and arms the next.
+    /// Looks at the reader again at that moment. A timer that goes off before it does as well, as it looks again and arms the
+    /// next.
     func arm(_ reader: ReaderRun, _ run: StreamRun, at moment: Timestamp) {
         let now = executor.now
         let moment = min(moment, now + bounds.timerMax)

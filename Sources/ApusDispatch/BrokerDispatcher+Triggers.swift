@@ -152,8 +152,8 @@ extension BrokerDispatcher {
         return run.add(name, ledger: ledger, meters: meters)
     }
 
-    /// A loaded cursor keeps its place until its trigger is applied. One that followed the shared reader is behind from now on: its
-    /// row goes with the first commit that moves the shared reader.
+    /// A loaded cursor keeps its place until its trigger is applied. One that followed the shared reader is behind from now
+    /// on: its row goes with the first commit that moves the shared reader.
     private func rest(_ name: ReaderName, _ cursor: ReaderCursor, _ run: StreamRun) {
         let reader = add(name, CursorLedger(next: cursor.next ?? run.shared, open: cursor.open), run)
         reader.durableRow = CursorChange.Reader(name: name, next: cursor.next, open: cursor.open)

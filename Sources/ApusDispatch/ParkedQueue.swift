@@ -3,8 +3,8 @@ package import CloudEvents
 
 /// The parked events of one reader in memory, the next due first (promise 12). Pure.
 ///
-/// An entry rests (in the heap by its due time), waits (behind its key, with no due time) or is out (an attempt is being made; what
-/// is durable still says parked).
+/// An entry rests (in the heap by its due time), waits (behind its key, with no due time) or is out (an attempt is being made;
+/// what is durable still says parked).
 package struct ParkedQueue: Sendable {
     private struct Due: Sendable {
         var at: Timestamp

@@ -27,8 +27,8 @@ package struct RetryPolicy: Sendable, Equatable {
         self.jitter = min(1, max(0, jitter))
     }
 
-    /// The wait before retry `n`, 1 for the first. Jitter moves our own backoff only, up to the cap; what the subscriber asked for
-    /// by `Retry-After` is a floor under it, and `delayMax` is none of its business.
+    /// The wait before retry `n`, 1 for the first. Jitter moves our own backoff only, up to the cap; what the subscriber asked
+    /// for by `Retry-After` is a floor under it, and `delayMax` is none of its business.
     package func wait(
         beforeRetry n: Int, retryAfter: Duration?, using random: inout some RandomNumberGenerator
     ) -> Duration {

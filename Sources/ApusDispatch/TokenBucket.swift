@@ -2,8 +2,8 @@ package import CloudEvents
 
 /// Paces a trigger to `apus.dev/rate` events a second. Time is an input.
 ///
-/// It is kept as one moment, the time by which everything that was let through would have been due at an even pace; one that stands
-/// at most `burst` events ahead of now may still go.
+/// It is kept as one moment, the time by which everything that was let through would have been due at an even pace; one that
+/// stands at most `burst` events ahead of now may still go.
 package struct TokenBucket: Sendable, Equatable {
     private let interval: Int64
     private let slack: Int64

@@ -42,6 +42,7 @@ struct Node: Sendable {
         let store = try await SQLiteResourceStore.open(dataDirectory: lock.path)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let meters = Meters()
+        ProcessMetrics.register(in: meters, version: Version.text)
         let intake = Intake(meters: IntakeMeters(meters), clock: WallClock.now)
         let sinks = HTTPSinkFactory(group: group, userAgent: "apus/\(Version.text)", seed: .random(in: .min ... .max))
         let dataPlane = DataPlaneServer(intake: intake, group: group, logger: logger, isReady: { intake.isHealthy })

@@ -78,7 +78,7 @@ import Testing
         #expect(try await apus.stop() == .exit(0))
         let check = try await ApusProcess.run(["check", "-f", file])
         #expect(check.end == .exit(1))
-        #expect(check.lines.contains { $0.contains("all.yaml:1: kind: kind Brok is not supported") })
+        #expect(check.lines.contains { $0.contains("all.yaml:1: kind Brok is not supported") })
     }
 
     private func send(_ id: String, _ apus: ApusProcess) async throws {

@@ -29,6 +29,9 @@ package struct ControlPlane: Sendable {
     package func run(
         host: String, port: Int, group: MultiThreadedEventLoopGroup, running: @escaping @Sendable (Int) -> Void
     ) async throws {
+        // Its own lines are about connections that come and go; what a person should see, this room says.
+        var quiet = logger
+        quiet.logLevel = .critical
         let router = Router()
         addHealth(to: router)
         addResources(to: router)
@@ -36,7 +39,7 @@ package struct ControlPlane: Sendable {
         let application = Application(
             router: router, configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in running(channel.localAddress?.port ?? port) },
-            eventLoopGroupProvider: .shared(group), logger: logger)
+            eventLoopGroupProvider: .shared(group), logger: quiet)
         try await application.run()
     }
 

@@ -2,8 +2,9 @@ internal import ApusPorts
 package import CloudEvents
 internal import Synchronization
 
-/// An executor whose clock and order are its own: nothing happens but in ``run(_:)``, ``runUntilIdle(limit:)`` and ``run(for:)``, on
-/// the thread that calls them. What is ready runs first come, first served; when nothing is, the clock goes on to the next timer.
+/// An executor whose clock and order are its own: nothing happens but in ``run(_:)``, ``runUntilIdle(limit:)`` and
+/// ``run(for:)``, on the thread that calls them. What is ready runs first come, first served; when nothing is, the clock goes
+/// on to the next timer.
 package final class SimExecutor: Executor {
     fileprivate enum Step {
         case job(UnownedJob)
@@ -72,8 +73,8 @@ package final class SimExecutor: Executor {
 
     /// Suspends the caller's task for `duration` of simulated time.
     package func pause(for duration: Duration) async {
-        // A continuation resumes its task on the global pool first, unless the task prefers an executor: then the run would depend on
-        // a real thread's pace.
+        // A continuation resumes its task on the global pool first, unless the task prefers an executor: then the run would
+        // depend on a real thread's pace.
         await withTaskExecutorPreference(SimTaskExecutor(self)) {
             await withCheckedContinuation { done in schedule(after: duration) { done.resume() } }
         }
