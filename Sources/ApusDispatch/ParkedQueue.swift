@@ -23,7 +23,6 @@ package struct ParkedQueue: Sendable {
     /// The lowest offset that is parked: it pins retention. Looks at every entry.
     package var lowestOffset: Int64? { entries.keys.min() }
 
-
     /// Adds an event, or puts one back that was out. One without a due time waits until it is promoted.
     package mutating func park(_ event: ParkedEvent) {
         entries[event.offset] = event
