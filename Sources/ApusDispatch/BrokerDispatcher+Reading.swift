@@ -115,14 +115,16 @@ extension BrokerDispatcher {
             // Whoever left while the page was read is behind; the shared reader may have been moved on by one who joined.
             run.page = records.drop { $0.position.offset < run.shared }
             if !records.isEmpty { queueTurn(run) }
-        case .failure(.trimmed(let oldest)) where oldest.offset > run.shared:
-            let gap = oldest.offset - run.shared
-            for case let reader? in run.readers where reader.isFollowing && !reader.isRemoved { reader.lost += Int(gap) }
-            lost(gap, "the shared reader", run)
-            run.shared = oldest.offset
-            armCommit(run)
-            queueTurn(run)
         case .failure(let error):
+            if let next = error.nextReadable(after: run.shared) {
+                let gap = next - run.shared
+                for case let reader? in run.readers where reader.isFollowing && !reader.isRemoved { reader.lost += Int(gap) }
+                lost(gap, "the shared reader", run)
+                run.shared = next
+                armCommit(run)
+                queueTurn(run)
+                return
+            }
             run.readFailures += 1
             run.lastError = LogKey.say("The log cannot be read", error)
             report(error, "The log cannot be read; the broker's triggers stand still.", run)
@@ -268,13 +270,14 @@ extension BrokerDispatcher {
             guard !records.isEmpty else { return reachedEnd(reader, run) }
             reader.page = records[...]
             feed(reader, run)
-        case .failure(.trimmed(let oldest)) where oldest.offset > next:
-            reader.lost += Int(oldest.offset - next)
-            lost(oldest.offset - next, reader.name, run)
-            reader.ledger.next = oldest.offset
-            markDirty(reader, run)
-            feed(reader, run)
         case .failure(let error):
+            if let readable = error.nextReadable(after: next) {
+                reader.lost += Int(readable - next)
+                lost(readable - next, reader.name, run)
+                reader.ledger.next = readable
+                markDirty(reader, run)
+                return feed(reader, run)
+            }
             reader.readFailures += 1
             reader.lastError = LogKey.say("The log cannot be read", error)
             report(error, "The log cannot be read; the trigger stands still.", run, reader)
@@ -302,6 +305,18 @@ extension BrokerDispatcher {
             return .success(try await log.read(stream, from: offset, limit: ReadLimit(records: bounds.pageRecords)))
         } catch {
             return .failure(error)
+        }
+    }
+}
+
+extension LogError {
+    /// Where a reader goes on that can never have what stands at `offset`: it was trimmed, or its bytes are damaged. nil where
+    /// trying again may help.
+    fileprivate func nextReadable(after offset: Int64) -> Int64? {
+        switch self {
+        case .trimmed(let oldest): oldest.offset > offset ? oldest.offset : nil
+        case .corrupt(let position, _): position.offset >= offset ? position.offset + 1 : nil
+        case .unavailable, .tooLarge, .closed: nil
         }
     }
 }

@@ -29,7 +29,7 @@ extension BrokerDispatcher {
     /// Events went before they were delivered: only a forced trim does that (promise 21).
     func lost(_ count: Int64, _ reader: String, _ run: StreamRun) {
         logger.error(
-            "Events were trimmed before they were delivered.",
+            "Events were trimmed or damaged before they were delivered.",
             metadata: [
                 LogKey.namespace: "\(namespace)", LogKey.broker: "\(broker)", LogKey.stream: "\(run.stream.rawValue)",
                 LogKey.trigger: "\(reader)", LogKey.events: "\(count)",

@@ -34,6 +34,6 @@ package struct TriggerProgress: Sendable, Equatable {
     /// Since the process started.
     package var delivered: Int
     package var dead: Int
-    /// Events that were trimmed before they were delivered, since the process started.
+    /// Events that were trimmed or damaged before they were delivered, since the process started.
     package var lost: Int
 }

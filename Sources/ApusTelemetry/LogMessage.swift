@@ -31,7 +31,7 @@ public enum LogMessage {
     public static let retriesCannotRead: Logger.Message = "The log cannot be read; retries wait."
     public static let cursorsNotStored: Logger.Message = "The cursors cannot be stored; outcomes stay open."
     public static let outcomeNotStored: Logger.Message = "An outcome cannot be stored; its event stays open."
-    public static let eventsTrimmed: Logger.Message = "Events were trimmed before they were delivered."
+    public static let eventsTrimmed: Logger.Message = "Events were trimmed or damaged before they were delivered."
     public static let sinkGaveUp: Logger.Message = "A dead letter sink gave up on a dead letter; it stays on the dead stream."
 
     public static let all: [Logger.Message] = [

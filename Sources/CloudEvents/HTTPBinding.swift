@@ -237,7 +237,7 @@ private enum BinaryHeaders {
     private static func contentTypeAttribute(_ raw: Span<UInt8>) -> CloudEventError {
         CloudEventError(
             .invalidHeader,
-            "the header ce-datacontenttype is \(UnicodeText.quoted(raw)): in binary mode the Content-Type header is needed instead",
+            "the header ce-datacontenttype is \(UnicodeText.quoted(raw)): in binary mode Content-Type is needed instead",
             field: "ce-datacontenttype")
     }
 }

@@ -3,6 +3,7 @@ import ApusPorts
 import ApusResources
 import ApusTesting
 import CloudEvents
+import Synchronization
 import Testing
 
 @Suite struct `A failed delivery` {
@@ -144,6 +145,25 @@ import Testing
         harness.log.setReadFault { nil }
         harness.executor.runUntilIdle()
         #expect(try harness.progress(of: "t").delivered == 2)
+    }
+
+    @Test func `is passed by where its bytes are damaged, and counted as lost`() throws {
+        let harness = DispatchHarness { _ in (.status(200), .milliseconds(1)) }
+        harness.log.setCachedRecords(0)
+        try harness.start()
+        try harness.apply(.sample("t"))
+        let reads = Mutex(0)
+        harness.log.setReadFault {
+            let isFirst = reads.withLock { count in
+                count += 1
+                return count == 1
+            }
+            return isFirst ? .corrupt(at: Position(offset: 0), detail: "the checksum is wrong") : nil
+        }
+        harness.send(["1", "2", "3"])
+        harness.executor.runUntilIdle()
+        #expect(harness.delivered(at: "http://s") == ["2", "3"])
+        #expect(try harness.progress(of: "t").lost == 1)
     }
 }
 

@@ -147,7 +147,7 @@ import Testing
             ]
             for list in expressions { filters.append((id: filters.count * 3, filter: try CompiledFilter(list))) }
         }
-        let index = FilterIndex(filters.shuffled())
+        let index = FilterIndex(filters.reversed())
         for type in types + ["", "none"] {
             for rest in [[:], ["region": "eu"], ["region": "us", "source": "s"], ["source": "s"]] {
                 let attributes = event(rest.merging(["type": type]) { $1 })

@@ -13,11 +13,11 @@ internal import Synchronization
 ///
 /// @unchecked Sendable: `connection` and its `deinit` are touched on `thread` only; the rest is atomic or a `let`.
 final class Checkpointer: @unchecked Sendable {
-    /// Frames are of 8 KiB: 8 MiB, 64 MiB, 512 MiB and 2 MiB.
-    static let dueFrames = 1024
-    static let restartFrames = 8192
-    static let forcedFrames = 65_536
-    static let nearFrames = 256
+    /// Frames are of 16 KiB: 32 MiB, 64 MiB, 512 MiB and 2 MiB.
+    static let dueFrames = 2048
+    static let restartFrames = 4096
+    static let forcedFrames = 32_768
+    static let nearFrames = 128
     private static let passesMax = 8
 
     private final class Link {

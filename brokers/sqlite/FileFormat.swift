@@ -26,7 +26,7 @@ struct FileFormat {
         }
         do throws(SQLiteError) {
             // The page size is fixed by the first write, so it comes before the journal mode.
-            try connection.execute("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            try connection.execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
             if isEmpty {
                 try make(connection)
             } else {
