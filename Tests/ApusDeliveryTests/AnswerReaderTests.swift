@@ -36,7 +36,7 @@ import Testing
     @Test(arguments: [1, Int.max]) func `is the final one, whatever came before it`(size: Int) throws {
         let text =
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-                + "HTTP/1.1 503 No\r\nContent-Length: 1\r\n\r\nx"
+            + "HTTP/1.1 503 No\r\nContent-Length: 1\r\n\r\nx"
         let answer = try #require(try read(text, pieces: size).answer)
         #expect(answer.status == 503)
         #expect(answer.headers.text(of: "link") == nil)

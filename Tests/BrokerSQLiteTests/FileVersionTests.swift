@@ -44,7 +44,7 @@ private let version1 = """
         let before = try Data(contentsOf: URL(fileURLWithPath: path))
         let reason =
             "\(path) is a log of version 3, and this build of apus knows up to version 2: "
-                + "run the newer apus, or move the file away"
+            + "run the newer apus, or move the file away"
         #expect(throws: LogError.unavailable(reason: reason)) { try open() }
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
     }
