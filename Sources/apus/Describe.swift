@@ -85,7 +85,7 @@ enum Description {
         return ["Progress:"]
             + annotations.sorted { $0.key < $1.key }.map { name, value in
                 let name = name.hasPrefix("apus.dev/") ? String(name.dropFirst("apus.dev/".count)) : name
-                return "  \(name):".padded(to: 18) + value
+                return "  \(name):".padded(to: 26) + value
             }
     }
 
