@@ -43,6 +43,9 @@ public enum Specs {
         return names.filter { name in endings.contains { name.hasSuffix(".\($0)") } }.sorted().map(root.appendingPathComponent)
     }
 
+    /// Prints one line that `make test` lists at its end: a vector of others that a promise decides otherwise.
+    public static func overridden(_ vector: String, _ reason: String) { print("overridden: \(vector): \(reason)") }
+
     /// Prints one line that `make test` sums up at its end.
     public static func count(_ number: Int, in place: String) { print("vectors: \(place) \(number)") }
 }
