@@ -80,7 +80,8 @@ extension Controller {
         let door = intake.makeDoor(namespace: identity.namespace, broker: identity.name, log: opened.log)
         let dispatcher = BrokerDispatcher(
             namespace: identity.namespace, broker: identity.name, log: opened.log, cursors: opened.cursors, door: door,
-            sinks: sinks, executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed())
+            sinks: sinks, executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed(),
+            bounds: settings.dispatch)
         try await dispatcher.start()
         return BrokerService(
             key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log, door: door,

@@ -46,6 +46,13 @@ extension Controller {
 
     /// Forgets what was removed a day ago: rows, logs, cursors (promise 23).
     func forgetExpired() async {
+        for service in services.values {
+            do {
+                try await service.dispatcher.forgetExpired()
+            } catch {
+                logger.error("removed resource not forgotten", metadata: ["resource": "\(service.key)", "error": "\(error)"])
+            }
+        }
         for row in FilePlan.expired(stored.values, now: environment.now()) {
             do {
                 try await forget(row)

@@ -1,4 +1,4 @@
-import ApusDispatch
+package import ApusDispatch
 package import ApusIntake
 package import ApusPorts
 package import ApusResources
@@ -15,11 +15,13 @@ package actor Controller {
         /// What `--resolve` gave.
         package var names: NameTable
         package var files: ManifestFiles?
+        package var dispatch: DispatchBounds
 
-        package init(dataDirectory: String, names: NameTable, files: ManifestFiles?) {
+        package init(dataDirectory: String, names: NameTable, files: ManifestFiles?, dispatch: DispatchBounds) {
             self.dataDirectory = dataDirectory
             self.names = names
             self.files = files
+            self.dispatch = dispatch
         }
     }
 

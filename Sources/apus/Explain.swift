@@ -18,7 +18,10 @@ struct Explain: ParsableCommand {
 
     func run() throws {
         guard subject != "limits" else {
-            Console.print(Console.table(["LIMIT", "VALUE", "UNIT"], Limits.table.map { [$0.name, $0.value, $0.unit] }))
+            let rows = Limits.table.map { row in
+                [row.name, row.value, row.unit, LimitSettings.names.contains(row.name) ? "--limit \(row.name)=…" : ""]
+            }
+            Console.print(Console.table(["LIMIT", "VALUE", "UNIT", "SET BY"], rows))
             return
         }
         let parts = subject.split(separator: ".", maxSplits: 1).map(String.init)

@@ -23,6 +23,7 @@ struct Node: Sendable {
         var admin: ListenAddress
         /// What references resolve to.
         var names: NameTable
+        var limits: LimitSettings
         var logFormat: LogFormat
         var drain: Duration
     }
@@ -43,13 +44,14 @@ struct Node: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let meters = Meters()
         ProcessMetrics.register(in: meters, version: Version.text)
-        let intake = Intake(meters: IntakeMeters(meters), clock: WallClock.now)
+        let intake = Intake(limits: settings.limits.intake, meters: IntakeMeters(meters), clock: WallClock.now)
         let sinks = HTTPSinkFactory(group: group, userAgent: "apus/\(Version.text)", seed: .random(in: .min ... .max))
-        let dataPlane = DataPlaneServer(intake: intake, group: group, logger: logger, isReady: { intake.isHealthy })
+        let dataPlane = DataPlaneServer(
+            intake: intake, group: group, limits: settings.limits.dataPlane, logger: logger, isReady: { intake.isHealthy })
         let controller = Controller(
             settings: Controller.Settings(
                 dataDirectory: lock.path, names: settings.names,
-                files: settings.files.isEmpty ? nil : ManifestFiles(settings.files)),
+                files: settings.files.isEmpty ? nil : ManifestFiles(settings.files), dispatch: settings.limits.dispatch),
             environment: .system, store: store, backends: Registry.backends, intake: intake, sinks: sinks, meters: meters,
             logger: logger)
         try await controller.start()

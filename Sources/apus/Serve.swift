@@ -40,6 +40,9 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Log lines for people (text) or for machines (json), on standard error.")
     var logFormat: Format = .text
 
+    @Option(help: ArgumentHelp("Set a limit by its name in apus explain limits; may be repeated.", valueName: "NAME=VALUE"))
+    var limit: [String] = []
+
     @Flag(help: "Allow --listen and --admin beyond loopback: anyone who reaches the port can publish and read.")
     var allowInsecureListen = false
 
@@ -56,6 +59,7 @@ struct Serve: AsyncParsableCommand {
             }
         }
         _ = try names()
+        _ = try LimitSettings(limit)
         guard (0...3600).contains(drainSeconds) else {
             throw ValidationError("--drain-seconds must be 0 to 3600, was \(drainSeconds)")
         }
@@ -65,7 +69,7 @@ struct Serve: AsyncParsableCommand {
         let settings = Node.Settings(
             files: files, dataDirectory: data, listen: try ListenAddress(listen, flag: "--listen"),
             admin: try ListenAddress(admin, flag: "--admin"), names: try names(),
-            logFormat: logFormat == .json ? .json : .text, drain: .seconds(drainSeconds))
+            limits: try LimitSettings(limit), logFormat: logFormat == .json ? .json : .text, drain: .seconds(drainSeconds))
         try await Node(settings).run()
     }
 
