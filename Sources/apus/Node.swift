@@ -73,13 +73,13 @@ struct Node: Sendable {
             tasks.addTask { await controller.run() }
             tasks.addTask {
                 try await control.run(host: admin.host, port: admin.port, group: group) { port in
-                    let places: Logger.Metadata = ["data": "\(address)", "admin": "\(admin.with(port: port))"]
-                    logger.notice("apus is ready", metadata: places)
+                    let places: Logger.Metadata = [LogKey.data: "\(address)", LogKey.admin: "\(admin.with(port: port))"]
+                    logger.notice(LogMessage.ready, metadata: places)
                 }
             }
             tasks.addTask {
                 let signal = await signals.first()
-                logger.notice("apus is ending", metadata: ["signal": "\(signal)"])
+                logger.notice(LogMessage.ending, metadata: [LogKey.signal: "\(signal)"])
             }
             // Whatever ends first ends the node: a signal, or a door that cannot be opened.
             let first = await tasks.nextResult()
@@ -88,7 +88,7 @@ struct Node: Sendable {
             tasks.cancelAll()
             try first?.get()
         }
-        logger.notice("apus has ended")
+        logger.notice(LogMessage.ended)
     }
 }
 
