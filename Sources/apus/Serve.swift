@@ -82,7 +82,6 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-
 /// `HOST:PORT`, with brackets around an IPv6 address.
 struct ListenAddress: Sendable {
     var host: String
