@@ -1,11 +1,11 @@
 import ApusControl
 import ApusDelivery
 import ApusIntake
+import ApusPorts
 import ApusRegistry
 import ApusResources
 import ApusServer
 import ApusTelemetry
-import BrokerSQLite
 import Foundation
 import Logging
 import NIOCore
@@ -38,8 +38,7 @@ struct Node: Sendable {
 
     func run() async throws {
         let signals = Signals()
-        let lock = try DataDirectory.lock(settings.dataDirectory)
-        let store = try await SQLiteResourceStore.open(dataDirectory: lock.path)
+        let store = try await NodeStore.open(dataDirectory: settings.dataDirectory)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let meters = Meters()
         ProcessMetrics.register(in: meters, version: Version.text)
@@ -48,16 +47,16 @@ struct Node: Sendable {
         let dataPlane = DataPlaneServer(intake: intake, group: group, logger: logger, isReady: { intake.isHealthy })
         let controller = Controller(
             settings: Controller.Settings(
-                dataDirectory: lock.path, names: settings.names,
+                dataDirectory: store.path, names: settings.names,
                 files: settings.files.isEmpty ? nil : ManifestFiles(settings.files)),
-            environment: .system, store: store, backends: Registry.backends, intake: intake, sinks: sinks, meters: meters,
+            environment: .system, store: store.resources, backends: Registry.backends, intake: intake, sinks: sinks, meters: meters,
             logger: logger)
         try await controller.start()
         try await serve(controller, dataPlane, group: group, meters: meters, until: signals)
         sinks.close()
-        await store.close()
+        await store.resources.close()
         try await group.shutdownGracefully()
-        withExtendedLifetime(lock) {}
+        withExtendedLifetime(store) {}
     }
 
     private func serve(
