@@ -89,7 +89,7 @@ extension String {
     }
 
     /// What stands in quotes before a colon.
-    fileprivate var quotedKeys: [String] { matches(of: /"(\w+)":/).map { String($0.output.1) } }
+    fileprivate var quotedKeys: [String] { matches(of: #/"(\w+)":/#).map { String($0.output.1) } }
 
     /// What stands between pairs of quotes.
     fileprivate var quoted: [String] {
