@@ -49,7 +49,8 @@ struct Node: Sendable {
             settings: Controller.Settings(
                 dataDirectory: store.path, names: settings.names,
                 files: settings.files.isEmpty ? nil : ManifestFiles(settings.files)),
-            environment: .system, store: store.resources, backends: Registry.backends, intake: intake, sinks: sinks, meters: meters,
+            environment: .system, store: store.resources, backends: Registry.backends, intake: intake, sinks: sinks,
+            meters: meters,
             logger: logger)
         try await controller.start()
         try await serve(controller, dataPlane, group: group, meters: meters, until: signals)
