@@ -100,7 +100,7 @@ extension BrokerDispatcher {
         case .abandon(let reason):
             let failure = reader.events[slot].machine.failure
             reader.dead += 1
-            reader.meters.deadLettered(reason).add()
+            reader.meters.gaveUp(reason).add()
             logger.error(
                 LogMessage.sinkGaveUp,
                 metadata: [
@@ -190,11 +190,11 @@ extension BrokerDispatcher {
         switch written {
         case .bury(let reason):
             reader.dead += 1
-            reader.meters.deadLettered(reason).add()
+            reader.meters.gaveUp(reason).add()
         case .buryReply:
             delivered(reader)
             reader.dead += 1
-            reader.meters.deadLettered(.hopsExhausted).add()
+            reader.meters.gaveUp(.hopsExhausted).add()
         default: delivered(reader)
         }
     }
