@@ -131,7 +131,7 @@ let package = Package(
                 "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry",
             ]),
         tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
-        tests("ContractTests", ["ApusRegistry", "ApusTesting", "ApusPorts", "CloudEvents"]),
+        tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
             "EndToEndTests",
             ["ApusPorts", "ApusRegistry", "CloudEvents", "apus", nio, nioPosix, nioHTTP1],

@@ -2,6 +2,7 @@ import ApusDispatch
 import ApusIntake
 import ApusPorts
 import ApusResources
+import ApusTelemetry
 import CloudEvents
 import EventFilters
 import Logging
@@ -60,15 +61,18 @@ extension Controller {
         do {
             services[identity] = try await open(broker, with: backend)
             failures[identity] = nil
-            logger.notice("broker opened", metadata: ["namespace": "\(identity.namespace)", "broker": "\(identity.name)"])
+            logger.notice(
+                LogMessage.brokerOpened, metadata: [LogKey.namespace: "\(identity.namespace)", LogKey.broker: "\(identity.name)"])
         } catch {
             let failure = BrokerFailure(
                 readiness: .notReady(reason: Reason.logUnavailable, message: "The log cannot be opened: \(error)"),
                 isTransient: true)
             if failures[identity] != failure {
                 logger.error(
-                    "broker not opened",
-                    metadata: ["namespace": "\(identity.namespace)", "broker": "\(identity.name)", "error": "\(error)"])
+                    LogMessage.brokerNotOpened,
+                    metadata: [
+                        LogKey.namespace: "\(identity.namespace)", LogKey.broker: "\(identity.name)", LogKey.error: "\(error)",
+                    ])
             }
             failures[identity] = failure
         }
@@ -100,7 +104,8 @@ extension Controller {
         intake.close(namespace: identity.namespace, broker: identity.name)
         await service.dispatcher.drain(within: .seconds(5))
         await service.log.close()
-        logger.notice("broker closed", metadata: ["namespace": "\(identity.namespace)", "broker": "\(identity.name)"])
+        logger.notice(
+            LogMessage.brokerClosed, metadata: [LogKey.namespace: "\(identity.namespace)", LogKey.broker: "\(identity.name)"])
     }
 
     private func reconcileTriggers(of broker: Broker) async {
@@ -109,7 +114,8 @@ extension Controller {
         do {
             try await service.dispatcher.removeAll(except: Set(wanted.map(\.metadata.name)))
         } catch {
-            logger.error("removed triggers not retired", metadata: ["broker": "\(broker.identity)", "error": "\(error)"])
+            logger.error(
+                LogMessage.triggersNotRetired, metadata: [LogKey.broker: "\(broker.identity)", LogKey.error: "\(error)"])
         }
         service.applied = service.applied.filter { name, _ in wanted.contains { $0.metadata.name == name } }
         for trigger in wanted {
@@ -131,7 +137,7 @@ extension Controller {
             triggerFailures[identity] = nil
         } catch {
             triggerFailures[identity] = "\(error)"
-            logger.error("trigger not applied", metadata: ["resource": "\(identity)", "error": "\(error)"])
+            logger.error(LogMessage.triggerNotApplied, metadata: [LogKey.resource: "\(identity)", LogKey.error: "\(error)"])
         }
     }
 
@@ -146,7 +152,7 @@ extension Controller {
         do {
             try await service.door.update(deduplicationWindow: broker.options.deduplicationWindow)
         } catch {
-            logger.error("duplicate window not filled", metadata: ["broker": "\(broker.identity)", "error": "\(error)"])
+            logger.error(LogMessage.windowNotFilled, metadata: [LogKey.broker: "\(broker.identity)", LogKey.error: "\(error)"])
         }
         intake.open(service.door)
     }

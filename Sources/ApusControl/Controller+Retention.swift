@@ -1,6 +1,7 @@
 import ApusDispatch
 import ApusPorts
 import ApusResources
+import ApusTelemetry
 import CloudEvents
 import Logging
 
@@ -23,13 +24,15 @@ extension Controller {
                     let result = try await service.log.trim(stream, policy)
                     guard result.removed > 0 else { continue }
                     logger.info(
-                        "log trimmed",
+                        LogMessage.logTrimmed,
                         metadata: [
-                            "broker": "\(broker.identity)", "stream": "\(stream.rawValue)", "removed": "\(result.removed)",
-                            "oldest": "\(result.oldest)",
+                            LogKey.broker: "\(broker.identity)", LogKey.stream: "\(stream.rawValue)",
+                            LogKey.removed: "\(result.removed)",
+                            LogKey.oldest: "\(result.oldest)",
                         ])
                 } catch {
-                    logger.error("log not trimmed", metadata: ["broker": "\(broker.identity)", "error": "\(error)"])
+                    logger.error(
+                        LogMessage.logNotTrimmed, metadata: [LogKey.broker: "\(broker.identity)", LogKey.error: "\(error)"])
                 }
             }
         }
@@ -58,9 +61,10 @@ extension Controller {
                 try await forget(row)
                 try await store.write([], forget: [row.key])
                 stored[row.key] = nil
-                logger.notice("removed resource forgotten", metadata: ["resource": "\(row.key)"])
+                logger.notice(LogMessage.resourceForgotten, metadata: [LogKey.resource: "\(row.key)"])
             } catch {
-                logger.error("removed resource not forgotten", metadata: ["resource": "\(row.key)", "error": "\(error)"])
+                logger.error(
+                    LogMessage.resourceNotForgotten, metadata: [LogKey.resource: "\(row.key)", LogKey.error: "\(error)"])
             }
         }
     }

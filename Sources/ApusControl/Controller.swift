@@ -136,7 +136,7 @@ package actor Controller {
             let sources = try files.read().map { Manifests.Source(file: $0.path, text: $0.text) }
             await apply(try Manifests.load(sources), covers: files.covers)
         } catch {
-            logger.error("manifests refused", metadata: ["error": "\(error)", "changed": "nothing"])
+            logger.error(LogMessage.manifestsRefused, metadata: [LogKey.error: "\(error)", LogKey.changed: "nothing"])
         }
     }
 
@@ -152,7 +152,7 @@ package actor Controller {
         }
         guard refusals.isEmpty else {
             logger.error(
-                "manifests refused", metadata: ["error": "\(FieldErrors(refusals))", "changed": "nothing"])
+                LogMessage.manifestsRefused, metadata: [LogKey.error: "\(FieldErrors(refusals))", LogKey.changed: "nothing"])
             return
         }
         let desired = manifests.entries.map { entry in
@@ -165,14 +165,15 @@ package actor Controller {
         do {
             try await store.write(plan.writes, forget: [])
         } catch {
-            logger.error("manifests not stored", metadata: ["error": "\(error)", "changed": "nothing"])
+            logger.error(LogMessage.manifestsNotStored, metadata: [LogKey.error: "\(error)", LogKey.changed: "nothing"])
             return
         }
         for resource in plan.writes {
             stored[resource.key] = resource
             if resource.removedAt == nil { adopt(resource) } else { resources[resource.key] = nil }
             logger.notice(
-                resource.removedAt == nil ? "resource applied" : "resource removed", metadata: ["resource": "\(resource.key)"])
+                resource.removedAt == nil ? LogMessage.resourceApplied : LogMessage.resourceRemoved,
+                metadata: [LogKey.resource: "\(resource.key)"])
         }
     }
 
@@ -187,7 +188,7 @@ package actor Controller {
             if let known = resources[row.key] { resource.takeStatus(from: known) }
             resources[row.key] = resource
         } catch {
-            logger.error("stored resource unreadable", metadata: ["resource": "\(row.key)", "error": "\(error)"])
+            logger.error(LogMessage.resourceUnreadable, metadata: [LogKey.resource: "\(row.key)", LogKey.error: "\(error)"])
         }
     }
 }

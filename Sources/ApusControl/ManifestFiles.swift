@@ -1,3 +1,4 @@
+import ApusPorts
 import Foundation
 
 /// The manifest files below the paths that `-f` named, and when to look at them again.
@@ -5,9 +6,6 @@ import Foundation
 /// A folder gives its `.yaml`, `.yml` and `.json` files, sorted, folders below it included, hidden ones left out. Decisions
 /// are pure: the driver asks ``fingerprint()`` a few times a second and hands it to ``ManifestDebounce``.
 package struct ManifestFiles: Sendable {
-    package static let bytesMax = 1_048_576
-    package static let filesMax = 10_000
-
     /// A file's path and text.
     package struct File: Sendable {
         package var path: String
@@ -61,8 +59,9 @@ package struct ManifestFiles: Sendable {
                 guard let data = FileManager.default.contents(atPath: path) else {
                     throw Unreadable(path: path, reason: "cannot be read: \(String(cString: strerror(errno)))")
                 }
-                guard data.count <= Self.bytesMax else {
-                    throw Unreadable(path: path, reason: "is larger than \(Self.bytesMax) bytes, the limit of a manifest file")
+                guard data.count <= Limits.manifestFileBytesMax else {
+                    throw Unreadable(
+                        path: path, reason: "is larger than \(Limits.manifestFileBytesMax) bytes, the limit of a manifest file")
                 }
                 guard let text = String(validating: data, as: UTF8.self) else {
                     throw Unreadable(path: path, reason: "is not UTF-8 text")
@@ -87,8 +86,8 @@ package struct ManifestFiles: Sendable {
             guard !name.split(separator: "/").contains(where: { $0.hasPrefix(".") }) else { continue }
             guard [".yaml", ".yml", ".json"].contains(where: name.hasSuffix) else { continue }
             paths.append(root + "/" + name)
-            guard paths.count <= Self.filesMax else {
-                throw Unreadable(path: root, reason: "holds more than \(Self.filesMax) manifest files")
+            guard paths.count <= Limits.manifestFilesMax else {
+                throw Unreadable(path: root, reason: "holds more than \(Limits.manifestFilesMax) manifest files")
             }
         }
         return paths.sorted()

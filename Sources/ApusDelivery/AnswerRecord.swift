@@ -17,11 +17,11 @@ enum AnswerRecord {
     /// carries one (knative.md items 17 and 18).
     private static func reply(_ answer: HTTPAnswer, _ trace: SentTrace?) -> Answer.Reply {
         guard (200..<300).contains(answer.status), answer.status != 202 else { return .none }
-        let mediaType = answer.headers.value(of: "content-type") ?? []
-        let isClaimed = begins(mediaType, with: JSONFormat.mediaTypePrefix)
+        // What every CloudEvents media type begins with (HTTP protocol binding, section 3).
+        let isClaimed = answer.headers.has("content-type", beginningWith: "application/cloudevents")
         guard isClaimed || (answer.status == 200 && answer.headers.first(named: "ce-specversion") != nil) else { return .none }
         if answer.status != 200, answer.body.isEmpty { return .none }
-        guard !begins(mediaType, with: JSONFormat.batchPrefix) else {
+        guard !answer.headers.has("content-type", beginningWith: "application/cloudevents-batch") else {
             return answer.status == 200 ? .invalid("a batch cannot be a reply: answer with one event") : .none
         }
         guard !answer.isTruncated else {
@@ -41,8 +41,8 @@ enum AnswerRecord {
     ) -> EventRecord {
         var attributes = event.attributes
         // Promise 7: a reply inherits its hops, whatever it says itself.
-        attributes.remove(HopCount.attribute)
-        var headers = ForwardedHeader.travelling(in: answer.headers)
+        attributes.remove(EventRecord.hopsAttribute)
+        var headers = ForwardedHeader.travelling(in: answer.headers, withTrace: false)
         if let trace {
             var parent: [UInt8] = []
             trace.appendParent(to: &parent)
@@ -52,35 +52,5 @@ enum AnswerRecord {
         let body = event.range == answer.body.indices ? answer.body : Array(answer.body[event.range])
         return EventRecord(
             attributes: attributes, mode: message.mode, contentType: message.contentType, body: body, headers: headers)
-    }
-
-    private static func begins(_ bytes: ArraySlice<UInt8>, with prefix: StaticString) -> Bool {
-        prefix.withUTF8Buffer { prefix in
-            bytes.count >= prefix.count
-                && zip(bytes, prefix).allSatisfy { byte, letter in
-                    ((UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte) == letter
-                }
-        }
-    }
-}
-
-extension JSONFormat {
-    /// What every CloudEvents media type begins with (HTTP protocol binding, section 3).
-    fileprivate static let mediaTypePrefix: StaticString = "application/cloudevents"
-    fileprivate static let batchPrefix: StaticString = "application/cloudevents-batch"
-}
-
-extension ForwardedHeader {
-    /// The fields of a message that travel with its event (knative.md, item 31). A value that is no UTF-8 stays behind.
-    static func travelling(in headers: HeaderBlock) -> [ForwardedHeader] {
-        var travelling: [ForwardedHeader] = []
-        for field in headers.fields {
-            let name = String(decoding: headers.bytes[field.name], as: UTF8.self).lowercased()
-            guard name == "x-request-id" || name == "retry-after" || name.hasPrefix("knative-") || name.hasPrefix("x-b3-"),
-                let value = String(validating: headers.bytes[field.value], as: UTF8.self)
-            else { continue }
-            travelling.append(ForwardedHeader(name: name, value: value))
-        }
-        return travelling
     }
 }

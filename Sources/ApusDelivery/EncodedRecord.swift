@@ -1,11 +1,6 @@
 import ApusPorts
 import CloudEvents
 
-/// The attribute that counts hops: it lives in the log, and no subscriber sees it (promise 7).
-enum HopCount {
-    static let attribute = "knativebrokerttl"
-}
-
 /// A record as it leaves in one mode, without what differs from one delivery of it to another.
 ///
 /// Follows the rules for a writer in cloudevents.md, section 5: what came is what leaves.
@@ -54,7 +49,7 @@ struct EncodedRecord: Sendable {
             self.init(record, added, body: object)
             lines.appendField("Content-Type", JSONFormat.mediaType)
         case .structured, .batched:
-            self.init(record, added, body: JSONFormat.splice(additions, removing: [HopCount.attribute], into: event.body))
+            self.init(record, added, body: JSONFormat.splice(additions, removing: [EventRecord.hopsAttribute], into: event.body))
             lines.appendField("Content-Type", Self.structuredType(event.contentType))
         }
     }
@@ -93,7 +88,7 @@ struct EncodedRecord: Sendable {
 
     /// Takes out the hops, and what is added in its place; then adds.
     private static func merge(_ additions: [Attribute], into attributes: inout Attributes) {
-        if attributes.has(HopCount.attribute) { attributes.remove(HopCount.attribute) }
+        if attributes.has(EventRecord.hopsAttribute) { attributes.remove(EventRecord.hopsAttribute) }
         for attribute in additions { attributes.set(attribute.name, to: attribute.value) }
     }
 

@@ -5,9 +5,6 @@ import CloudEvents
 /// Delivers over HTTP/1.1 from one event loop: one POST an attempt (HTTP protocol binding, section 3; promises 3, 13 and 14).
 // Sendable without the compiler's proof: every member is touched on the executor's loop only.
 package final class HTTPSink: EventSink, @unchecked Sendable {
-    /// Destinations that are remembered; beyond that all are read anew.
-    private static let targetsMax = 4096
-
     private let executor: LoopExecutor
     private let transport: HTTPTransport
     private let userAgent: String
@@ -77,7 +74,7 @@ package final class HTTPSink: EventSink, @unchecked Sendable {
         var start = Array("POST \(url.target) HTTP/1.1\r\nHost: \(url.hostField)\r\n".utf8)
         start.appendField("User-Agent", userAgent)
         let target = Target(endpoint: HTTPEndpoint(url, caCerts: destination.caCerts), start: start)
-        if targets.count >= Self.targetsMax { targets.removeAll() }
+        if targets.count >= Limits.rememberedDestinationsMax { targets.removeAll() }
         targets[destination] = target
         return target
     }

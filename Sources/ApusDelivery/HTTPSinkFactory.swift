@@ -15,7 +15,7 @@ package final class HTTPSinkFactory: EventSinkFactory {
     ///   - userAgent: What `User-Agent` says, e.g. `apus/0.1.0`.
     ///   - seed: Where the random span ids of continued traces begin.
     package init(
-        group: any EventLoopGroup, userAgent: String, seed: UInt64, bounds: ConnectionPool.Bounds = ConnectionPool.Bounds()
+        group: any EventLoopGroup, userAgent: String, seed: UInt64, bounds: ConnectionPool.Bounds = .ofDelivery
     ) {
         let tls = TLSContexts()
         executors = group.makeIterator().map(LoopExecutor.init)
@@ -40,4 +40,15 @@ package final class HTTPSinkFactory: EventSinkFactory {
 
     /// Closes the connections that are kept. Attempts that are being made go on.
     package func close() { sinks.forEach { $0.close() } }
+}
+
+extension ConnectionPool.Bounds {
+    /// Those of ``Limits``.
+    package static var ofDelivery: Self {
+        var bounds = Self()
+        bounds.connectionsMax = Limits.subscriberConnectionsMax
+        bounds.waitingExchangesMax = Limits.waitingDeliveriesMax
+        bounds.idleSecondsMax = Limits.idleSubscriberConnectionSecondsMax
+        return bounds
+    }
 }

@@ -111,8 +111,8 @@ extension BrokerDispatcher {
     private func failed(_ flight: CommitFlight, _ error: LogError, _ run: StreamRun) {
         run.commitFailures += 1
         run.commitNotBefore = executor.now + StoreBackoff.wait(afterFailures: run.commitFailures)
-        run.lastError = LogKey.say("The cursors cannot be stored", error)
-        report(error, "The cursors cannot be stored; outcomes stay open.", run)
+        run.lastError = "The cursors cannot be stored: \(error)"
+        report(error, LogMessage.cursorsNotStored, run)
         for (reader, _) in flight.rows where !reader.isRemoved && !reader.isDirty {
             reader.isDirty = true
             run.dirty.append(reader)

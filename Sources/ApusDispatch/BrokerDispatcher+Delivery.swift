@@ -100,9 +100,9 @@ extension BrokerDispatcher {
         case .abandon(let reason):
             let failure = reader.events[slot].machine.failure
             reader.dead += 1
-            reader.meters.deadLettered(reason).add()
+            reader.meters.gaveUp(reason).add()
             logger.error(
-                "A dead letter sink gave up on a dead letter; it stays on the dead stream.",
+                LogMessage.sinkGaveUp,
                 metadata: [
                     LogKey.namespace: "\(namespace)", LogKey.broker: "\(broker)", LogKey.trigger: "\(reader.name)",
                     LogKey.position: "\(reader.events[slot].record.position)", LogKey.reason: "\(reason.rawValue)",
@@ -170,8 +170,8 @@ extension BrokerDispatcher {
         let event = reader.events[slot]
         let written = event.machine.openWrite
         if let error {
-            reader.lastError = LogKey.say("An outcome cannot be stored", error)
-            report(error, "An outcome cannot be stored; its event stays open.", events, reader)
+            reader.lastError = "An outcome cannot be stored: \(error)"
+            report(error, LogMessage.outcomeNotStored, events, reader)
         } else {
             reader.lastError = nil
         }
@@ -190,11 +190,11 @@ extension BrokerDispatcher {
         switch written {
         case .bury(let reason):
             reader.dead += 1
-            reader.meters.deadLettered(reason).add()
+            reader.meters.gaveUp(reason).add()
         case .buryReply:
             delivered(reader)
             reader.dead += 1
-            reader.meters.deadLettered(.hopsExhausted).add()
+            reader.meters.gaveUp(.hopsExhausted).add()
         default: delivered(reader)
         }
     }

@@ -142,8 +142,8 @@ extension BrokerDispatcher {
         } catch {
             result = .failure(error)
             reader.readFailures += 1
-            reader.lastError = LogKey.say("The log cannot be read", error)
-            report(error, "The log cannot be read; retries wait.", run, reader)
+            reader.lastError = "The log cannot be read: \(error)"
+            report(error, LogMessage.retriesCannotRead, run, reader)
         }
         reader.outstanding -= 1
         reading -= 1

@@ -1,4 +1,5 @@
 import ApusPorts
+import ApusTelemetry
 import CloudEvents
 import Logging
 
@@ -126,8 +127,8 @@ extension BrokerDispatcher {
                 return
             }
             run.readFailures += 1
-            run.lastError = LogKey.say("The log cannot be read", error)
-            report(error, "The log cannot be read; the broker's triggers stand still.", run)
+            run.lastError = "The log cannot be read: \(error)"
+            report(error, LogMessage.brokerCannotRead, run)
             let stream = run.stream
             schedule(after: StoreBackoff.wait(afterFailures: run.readFailures)) { $0.queueTurn($0.run(stream)) }
         }
@@ -279,8 +280,8 @@ extension BrokerDispatcher {
                 return feed(reader, run)
             }
             reader.readFailures += 1
-            reader.lastError = LogKey.say("The log cannot be read", error)
-            report(error, "The log cannot be read; the trigger stands still.", run, reader)
+            reader.lastError = "The log cannot be read: \(error)"
+            report(error, LogMessage.triggerCannotRead, run, reader)
             retry(reader, run, afterFailures: reader.readFailures) { $0.feed($1, $2) }
         }
     }

@@ -7,10 +7,10 @@ package struct DispatchBounds: Sendable {
     package var parkedEvents = Limits.parkedEventsMax
     package var commitMilliseconds = Limits.cursorCommitMilliseconds
     /// Records that one turn looks at before others have theirs.
-    package var turnRecords = 256
+    package var turnRecords = Limits.dispatchTurnRecordsMax
     package var pageRecords = Limits.readPageRecordsMax
     /// Parked events that are fetched at once.
-    package var retryRecords = 64
+    package var retryRecords = Limits.retryPageRecordsMax
     /// A wait longer than this is looked at in between, as a wall clock may be set.
     package var timerMax: Duration = .seconds(3600)
 

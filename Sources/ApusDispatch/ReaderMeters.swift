@@ -10,11 +10,11 @@ struct ReaderMeters {
     let inFlight: Gauge
     let parked: Gauge
     let deliverySeconds: Histogram
-    private let deadLettered: [Counter]
+    private let gaveUp: [Counter]
 
-    /// The feed of a dead letter sink counts for the broker `<broker>.dead`, as its stream is called.
+    /// The feed of a dead letter sink counts by itself, on the stream `dead`.
     init(_ meters: Meters, namespace: String, broker: String, stream: Stream, trigger: String) {
-        let labels = [namespace, stream == .events ? broker : "\(broker).dead", trigger]
+        let labels = [namespace, broker, trigger, stream.rawValue]
         matched = meters.counter(.matched, labels)
         delivered = meters.counter(.delivered, labels)
         retried = meters.counter(.retried, labels)
@@ -22,22 +22,26 @@ struct ReaderMeters {
         inFlight = meters.gauge(.inFlight, labels)
         parked = meters.gauge(.parked, labels)
         deliverySeconds = meters.histogram(.deliverySeconds, labels)
-        deadLettered = DeadLetter.Reason.allCases.map { meters.counter(.deadLettered, labels + [$0.rawValue]) }
+        let giveUps = Self.giveUps(on: stream)
+        gaveUp = DeadLetter.Reason.allCases.map { meters.counter(giveUps, [namespace, broker, trigger, $0.rawValue]) }
     }
 
-    func deadLettered(_ reason: DeadLetter.Reason) -> Counter {
+    /// A trigger gives up on events; its dead letter sink, on dead letters.
+    private static func giveUps(on stream: Stream) -> Metric { stream == .events ? .deadLettered : .sinkGaveUp }
+
+    func gaveUp(_ reason: DeadLetter.Reason) -> Counter {
         switch reason {
-        case .rejected: deadLettered[0]
-        case .retriesExhausted: deadLettered[1]
-        case .hopsExhausted: deadLettered[2]
+        case .rejected: gaveUp[0]
+        case .retriesExhausted: gaveUp[1]
+        case .hopsExhausted: gaveUp[2]
         }
     }
 
     /// Forgets the series of a trigger that was removed.
     static func drop(_ meters: Meters, namespace: String, broker: String, stream: Stream, trigger: String) {
-        let labels = [namespace, stream == .events ? broker : "\(broker).dead", trigger]
-        for metric in [Metric.matched, .delivered, .retried, .lag, .inFlight, .parked, .deliverySeconds, .deadLettered] {
-            meters.drop(metric, labels)
+        for metric in [Metric.matched, .delivered, .retried, .lag, .inFlight, .parked, .deliverySeconds] {
+            meters.drop(metric, [namespace, broker, trigger, stream.rawValue])
         }
+        meters.drop(giveUps(on: stream), [namespace, broker, trigger])
     }
 }

@@ -19,4 +19,10 @@ extension HeaderBlock {
         guard let range = first(named: name) else { return false }
         return HTTPBytes.matches(bytes.span, range, value)
     }
+
+    /// Whether the first field of that name begins with `prefix`, which is in lower case, in any case of letters.
+    package func has(_ name: StaticString, beginningWith prefix: StaticString) -> Bool {
+        guard let range = first(named: name), range.count >= prefix.utf8CodeUnitCount else { return false }
+        return HTTPBytes.matches(bytes.span, range.lowerBound..<range.lowerBound + prefix.utf8CodeUnitCount, prefix)
+    }
 }

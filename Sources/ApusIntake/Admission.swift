@@ -3,8 +3,6 @@ import CloudEvents
 
 /// Makes records of a decoded message, or says why the door does not admit it. Pure: promises 3 and 7, and the size of an event.
 enum Admission {
-    /// The extension in which Knative counts hops. It lives in the record, never among the attributes.
-    static let hopsAttribute = "knativebrokerttl"
     /// How an event of a batch leaves: the one spelling that all SDKs take.
     static let structuredContentType = "application/cloudevents+json; charset=utf-8"
 
@@ -56,11 +54,12 @@ enum Admission {
 
     /// Promise 7: absent or no integer begins at the most; a value of 1 or less has no hop left; any other counts one down.
     private static func takeHops(from attributes: inout Attributes, index: Int?) throws(IntakeRefusal) -> UInt8 {
-        guard let value = attributes.remove(hopsAttribute), let hops = Int(value.text) else { return Limits.hopsMax }
+        guard let value = attributes.remove(EventRecord.hopsAttribute), let hops = Int(value.text) else { return Limits.hopsMax }
         guard hops > 1 else {
             throw IntakeRefusal(
-                .hopsExhausted, "The event has no hops left: \(hopsAttribute) is \(hops), and a broker takes 2 or more.",
-                field: hopsAttribute, index: index)
+                .hopsExhausted,
+                "The event has no hops left: \(EventRecord.hopsAttribute) is \(hops), and a broker takes 2 or more.",
+                field: EventRecord.hopsAttribute, index: index)
         }
         return UInt8(min(hops - 1, Int(Limits.hopsMax)))
     }

@@ -11,7 +11,7 @@ package struct IntakeLimits: Sendable {
     package var queueBytesMax = Limits.appendQueueBytesMax
     /// Remembered `source` and `id` pairs of one broker's window, and the bytes that their texts may take.
     package var deduplicationEntriesMax = Limits.deduplicationEntriesMax
-    package var deduplicationBytesMax = 268_435_456
+    package var deduplicationBytesMax = Limits.deduplicationBytesMax
     /// What reading a message keeps to.
     package var format: FormatLimits
 

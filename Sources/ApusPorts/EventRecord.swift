@@ -14,7 +14,7 @@ public struct EventRecord: Sendable, Equatable {
     public var hasData: Bool { mode == .structured || !body.isEmpty }
     /// Fields that travel with the event (knative.md item 31, and `traceparent`, `tracestate`), names in lower case.
     public var headers: [ForwardedHeader]
-    /// How many hops the event has left (`knativebrokerttl`, promise 7). Never among `attributes`.
+    /// How many hops the event has left (``hopsAttribute``, promise 7). Never among `attributes`.
     public var hops: UInt8
     /// What this event is a reply to, or nil.
     public var cause: Cause?
@@ -34,6 +34,9 @@ public struct EventRecord: Sendable, Equatable {
         self.cause = cause
         self.deadLetter = deadLetter
     }
+
+    /// The attribute that counts hops: it lives in the log as ``hops``, and no subscriber sees it (promise 7).
+    public static let hopsAttribute = "knativebrokerttl"
 
     /// An estimate of the memory that the record takes, in bytes: what bounds on caches and queues count.
     public var sizeBytes: Int {

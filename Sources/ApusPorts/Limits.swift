@@ -6,6 +6,11 @@ public enum Limits {
     public static let batchEventsMax = 1000
     /// The head of an HTTP request; larger is refused with 431.
     public static let headBytesMax = 131_072
+    /// Fields of one head.
+    public static let headFieldsMax = 512
+    public static let requestTargetBytesMax = 8192
+    /// What chunks add to a body: all extensions and all trailers of one message together.
+    public static let chunkOverheadBytesMax = 16_384
     public static let jsonNestingMax = 64
     public static let attributesMax = 200
     /// How much of a subscriber's answer is read.
@@ -27,6 +32,8 @@ public enum Limits {
     public static let readPageBytesMax = 4_194_304
     /// Remembered `source` and `id` pairs of a broker's duplicate window.
     public static let deduplicationEntriesMax = 1_000_000
+    /// What the texts of those pairs take.
+    public static let deduplicationBytesMax = 268_435_456
     /// Outcomes become durable at most this long after they came.
     public static let cursorCommitMilliseconds = 100
     /// How long a removed broker's log, or a removed trigger's cursor, is kept.
@@ -41,15 +48,39 @@ public enum Limits {
     public static let requestBodySecondsMax = 30
     public static let idleConnectionSecondsMax = 60
     public static let pipelinedRequestsMax = 64
+    /// After the last answer, for the client to close its side.
+    public static let closingConnectionSecondsMax = 3
+    /// What is read and dropped after the last answer.
+    public static let closingConnectionBytesMax = 8_388_608
+    /// What is read and dropped of the body of a request that was refused, so that the connection can stay.
+    public static let refusedBodyBytesMax = 1_048_576
+    /// Bodies that are not whole yet, on one event loop together.
+    public static let partialBodiesBytesMax = 134_217_728
+    /// Connections of one event loop to one subscriber.
+    public static let subscriberConnectionsMax = 256
+    /// Deliveries of one event loop that wait for a connection to one subscriber; one more fails.
+    public static let waitingDeliveriesMax = 65_536
+    public static let idleSubscriberConnectionSecondsMax = 60
+    /// Destinations that one event loop remembers as they were read; beyond that all are read anew.
+    public static let rememberedDestinationsMax = 4096
+    /// Records that one turn of a broker's dispatcher looks at before others have theirs.
+    public static let dispatchTurnRecordsMax = 256
+    /// Parked events of one trigger that are fetched at once.
+    public static let retryPageRecordsMax = 64
+    public static let manifestFilesMax = 10_000
+    public static let manifestFileBytesMax = 1_048_576
 }
 
 extension Limits {
-    /// Every limit by its name, for `apus explain limits`; a test holds it against the constants above.
+    /// Every limit by its name, for `apus explain limits`; HouseTests hold it against the constants above.
     public static let table: [(name: String, value: String, unit: String)] = [
         ("eventBytesMax", "\(Limits.eventBytesMax)", "bytes"),
         ("batchBytesMax", "\(Limits.batchBytesMax)", "bytes"),
         ("batchEventsMax", "\(Limits.batchEventsMax)", "events"),
         ("headBytesMax", "\(Limits.headBytesMax)", "bytes"),
+        ("headFieldsMax", "\(Limits.headFieldsMax)", "fields"),
+        ("requestTargetBytesMax", "\(Limits.requestTargetBytesMax)", "bytes"),
+        ("chunkOverheadBytesMax", "\(Limits.chunkOverheadBytesMax)", "bytes"),
         ("jsonNestingMax", "\(Limits.jsonNestingMax)", "levels"),
         ("attributesMax", "\(Limits.attributesMax)", "attributes"),
         ("responseBytesMax", "\(Limits.responseBytesMax)", "bytes"),
@@ -64,6 +95,7 @@ extension Limits {
         ("readPageRecordsMax", "\(Limits.readPageRecordsMax)", "records"),
         ("readPageBytesMax", "\(Limits.readPageBytesMax)", "bytes"),
         ("deduplicationEntriesMax", "\(Limits.deduplicationEntriesMax)", "entries"),
+        ("deduplicationBytesMax", "\(Limits.deduplicationBytesMax)", "bytes"),
         ("cursorCommitMilliseconds", "\(Limits.cursorCommitMilliseconds)", "milliseconds"),
         ("removedKeptHours", "\(Limits.removedKeptHours)", "hours"),
         ("attemptTimeoutSeconds", "\(Limits.attemptTimeoutSeconds)", "seconds"),
@@ -75,5 +107,17 @@ extension Limits {
         ("requestBodySecondsMax", "\(Limits.requestBodySecondsMax)", "seconds"),
         ("idleConnectionSecondsMax", "\(Limits.idleConnectionSecondsMax)", "seconds"),
         ("pipelinedRequestsMax", "\(Limits.pipelinedRequestsMax)", "requests"),
+        ("closingConnectionSecondsMax", "\(Limits.closingConnectionSecondsMax)", "seconds"),
+        ("closingConnectionBytesMax", "\(Limits.closingConnectionBytesMax)", "bytes"),
+        ("refusedBodyBytesMax", "\(Limits.refusedBodyBytesMax)", "bytes"),
+        ("partialBodiesBytesMax", "\(Limits.partialBodiesBytesMax)", "bytes"),
+        ("subscriberConnectionsMax", "\(Limits.subscriberConnectionsMax)", "connections"),
+        ("waitingDeliveriesMax", "\(Limits.waitingDeliveriesMax)", "deliveries"),
+        ("idleSubscriberConnectionSecondsMax", "\(Limits.idleSubscriberConnectionSecondsMax)", "seconds"),
+        ("rememberedDestinationsMax", "\(Limits.rememberedDestinationsMax)", "destinations"),
+        ("dispatchTurnRecordsMax", "\(Limits.dispatchTurnRecordsMax)", "records"),
+        ("retryPageRecordsMax", "\(Limits.retryPageRecordsMax)", "records"),
+        ("manifestFilesMax", "\(Limits.manifestFilesMax)", "files"),
+        ("manifestFileBytesMax", "\(Limits.manifestFileBytesMax)", "bytes"),
     ]
 }

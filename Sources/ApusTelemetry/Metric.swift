@@ -26,30 +26,35 @@ extension Metric {
         "apus_events_deduplicated_total", .counter, labels: ["namespace", "broker"],
         help: "Events answered with an earlier position: same source and id within the window.")
     public static let matched = Metric(
-        "apus_trigger_matched_total", .counter, labels: ["namespace", "broker", "trigger"],
-        help: "Events that a trigger's filter took.")
+        "apus_trigger_matched_total", .counter, labels: ["namespace", "broker", "trigger", "stream"],
+        help: "Events that a trigger's filter took; on the stream dead, its dead letters, for its sink.")
     public static let delivered = Metric(
-        "apus_trigger_delivered_total", .counter, labels: ["namespace", "broker", "trigger"],
-        help: "Events that a subscriber accepted.")
+        "apus_trigger_delivered_total", .counter, labels: ["namespace", "broker", "trigger", "stream"],
+        help: "Events that a subscriber or a dead letter sink accepted.")
     public static let retried = Metric(
-        "apus_trigger_retried_total", .counter, labels: ["namespace", "broker", "trigger"],
+        "apus_trigger_retried_total", .counter, labels: ["namespace", "broker", "trigger", "stream"],
         help: "Attempts that failed and will be repeated.")
     public static let deadLettered = Metric(
         "apus_trigger_dead_lettered_total", .counter, labels: ["namespace", "broker", "trigger", "reason"],
         help: "Events that a trigger gave up on.")
+    public static let sinkGaveUp = Metric(
+        "apus_trigger_dead_letter_sink_gave_up_total", .counter, labels: ["namespace", "broker", "trigger", "reason"],
+        help: "Dead letters that a trigger's dead letter sink did not take.")
     public static let lag = Metric(
-        "apus_trigger_lag_events", .gauge, labels: ["namespace", "broker", "trigger"],
+        "apus_trigger_lag_events", .gauge, labels: ["namespace", "broker", "trigger", "stream"],
         help: "Events on the log that a trigger has not read.")
     public static let inFlight = Metric(
-        "apus_trigger_in_flight", .gauge, labels: ["namespace", "broker", "trigger"], help: "Attempts that are being made now.")
+        "apus_trigger_in_flight", .gauge, labels: ["namespace", "broker", "trigger", "stream"],
+        help: "Attempts that are being made now.")
     public static let parked = Metric(
-        "apus_trigger_parked", .gauge, labels: ["namespace", "broker", "trigger"], help: "Events that wait for a retry.")
+        "apus_trigger_parked", .gauge, labels: ["namespace", "broker", "trigger", "stream"], help: "Events that wait for a retry."
+    )
     public static let appendSeconds = Metric(
         "apus_append_seconds", .histogram, labels: ["namespace", "broker"], help: "From the door to durable.")
     public static let queueWaitSeconds = Metric(
         "apus_queue_wait_seconds", .histogram, labels: ["namespace", "broker"], help: "From durable to the first attempt.")
     public static let deliverySeconds = Metric(
-        "apus_delivery_seconds", .histogram, labels: ["namespace", "broker", "trigger"],
+        "apus_delivery_seconds", .histogram, labels: ["namespace", "broker", "trigger", "stream"],
         help: "One attempt, from sending to its outcome.")
 }
 
@@ -67,7 +72,7 @@ extension Metric {
 extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
-        received, refused, appended, deduplicated, matched, delivered, retried, deadLettered, lag, inFlight, parked,
+        received, refused, appended, deduplicated, matched, delivered, retried, deadLettered, sinkGaveUp, lag, inFlight, parked,
         appendSeconds,
         queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime, build,
     ]

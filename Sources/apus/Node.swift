@@ -1,11 +1,11 @@
 import ApusControl
 import ApusDelivery
 import ApusIntake
+import ApusPorts
 import ApusRegistry
 import ApusResources
 import ApusServer
 import ApusTelemetry
-import BrokerSQLite
 import Foundation
 import Logging
 import NIOCore
@@ -39,8 +39,7 @@ struct Node: Sendable {
 
     func run() async throws {
         let signals = Signals()
-        let lock = try DataDirectory.lock(settings.dataDirectory)
-        let store = try await SQLiteResourceStore.open(dataDirectory: lock.path)
+        let store = try await NodeStore.open(dataDirectory: settings.dataDirectory)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let meters = Meters()
         ProcessMetrics.register(in: meters, version: Version.text)
@@ -50,16 +49,17 @@ struct Node: Sendable {
             intake: intake, group: group, limits: settings.limits.dataPlane, logger: logger, isReady: { intake.isHealthy })
         let controller = Controller(
             settings: Controller.Settings(
-                dataDirectory: lock.path, names: settings.names,
+                dataDirectory: store.path, names: settings.names,
                 files: settings.files.isEmpty ? nil : ManifestFiles(settings.files), dispatch: settings.limits.dispatch),
-            environment: .system, store: store, backends: Registry.backends, intake: intake, sinks: sinks, meters: meters,
+            environment: .system, store: store.resources, backends: Registry.backends, intake: intake, sinks: sinks,
+            meters: meters,
             logger: logger)
         try await controller.start()
         try await serve(controller, dataPlane, group: group, meters: meters, until: signals)
         sinks.close()
-        await store.close()
+        await store.resources.close()
         try await group.shutdownGracefully()
-        withExtendedLifetime(lock) {}
+        withExtendedLifetime(store) {}
     }
 
     private func serve(
@@ -75,13 +75,13 @@ struct Node: Sendable {
             tasks.addTask { await controller.run() }
             tasks.addTask {
                 try await control.run(host: admin.host, port: admin.port, group: group) { port in
-                    let places: Logger.Metadata = ["data": "\(address)", "admin": "\(admin.with(port: port))"]
-                    logger.notice("apus is ready", metadata: places)
+                    let places: Logger.Metadata = [LogKey.data: "\(address)", LogKey.admin: "\(admin.with(port: port))"]
+                    logger.notice(LogMessage.ready, metadata: places)
                 }
             }
             tasks.addTask {
                 let signal = await signals.first()
-                logger.notice("apus is ending", metadata: ["signal": "\(signal)"])
+                logger.notice(LogMessage.ending, metadata: [LogKey.signal: "\(signal)"])
             }
             // Whatever ends first ends the node: a signal, or a door that cannot be opened.
             let first = await tasks.nextResult()
@@ -90,7 +90,7 @@ struct Node: Sendable {
             tasks.cancelAll()
             try first?.get()
         }
-        logger.notice("apus has ended")
+        logger.notice(LogMessage.ended)
     }
 }
 

@@ -134,7 +134,7 @@ import Testing
     @Test func `that are no text or too large are named`() throws {
         try folder.write(bytes: [0xFF, 0xFE], to: "a.yaml")
         #expect { try ManifestFiles([folder.path]).read() } throws: { "\($0)".contains("is not UTF-8 text") }
-        try folder.write(bytes: [UInt8](repeating: 0x20, count: ManifestFiles.bytesMax + 1), to: "a.yaml")
+        try folder.write(bytes: [UInt8](repeating: 0x20, count: Limits.manifestFileBytesMax + 1), to: "a.yaml")
         #expect { try ManifestFiles([folder.path]).read() } throws: { "\($0)".contains("larger than") }
     }
 

@@ -1,5 +1,6 @@
 import ApusPorts
 import ApusRegistry
+import ApusResources
 import ApusTesting
 import Testing
 
@@ -33,9 +34,9 @@ struct ListedBackend: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct `The registry` {
-    @Test func `finds a backend by its class, and no other`() {
-        for backend in Registry.backends { #expect(Registry.backend(of: backend.brokerClass) == backend) }
-        #expect(Registry.backend(of: "Kafka2") == nil)
-        #expect(Registry.defaultClass == "SQLite")
+    @Test func `lists each class once, and first the default of a Broker that names none`() {
+        let classes = Registry.backends.map { $0.brokerClass }
+        #expect(Set(classes).count == classes.count)
+        #expect(classes.first == Broker.defaultClass)
     }
 }

@@ -77,16 +77,16 @@ import Testing
 
     @Test func `drop the series of what is gone`() {
         let meters = Meters()
-        let retried = meters.counter(.retried, ["default", "b", "t"])
+        let retried = meters.counter(.retried, ["default", "b", "t", "events"])
         retried.add()
-        meters.counter(.retried, ["default", "b", "u"]).add()
-        meters.counter(.retried, ["default", "c", "t"]).add()
+        meters.counter(.retried, ["default", "b", "u", "events"]).add()
+        meters.counter(.retried, ["default", "c", "t", "events"]).add()
         meters.drop(.retried, ["default", "b"])
         retried.add()
         let text = meters.prometheusText()
         #expect(!text.contains("broker=\"b\""))
         #expect(text.contains("broker=\"c\""))
-        #expect(meters.counter(.retried, ["default", "b", "t"]).value == 0)
+        #expect(meters.counter(.retried, ["default", "b", "t", "events"]).value == 0)
     }
 
     @Test func `show no family without series`() {

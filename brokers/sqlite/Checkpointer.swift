@@ -1,4 +1,5 @@
 internal import ApusPorts
+internal import ApusTelemetry
 internal import Logging
 internal import Synchronization
 
@@ -79,7 +80,7 @@ final class Checkpointer: @unchecked Sendable {
         } catch {
             // What a failed pass wrote is written again by the next: the log keeps it until a pass was synced.
             link = nil
-            logger.error("a checkpoint failed", metadata: ["file": "\(path)", "error": "\(error)"])
+            logger.error(LogMessage.checkpointFailed, metadata: [LogKey.file: "\(path)", LogKey.error: "\(error)"])
         }
     }
 }

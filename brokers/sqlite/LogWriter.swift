@@ -1,4 +1,5 @@
 internal import ApusPorts
+internal import ApusTelemetry
 internal import CloudEvents
 internal import Dispatch
 internal import Logging
@@ -144,14 +145,14 @@ final class LogWriter: @unchecked Sendable {
                 throw error.logError
             }
         } catch {
-            if health == nil { logger.error("the log cannot be written", metadata: ["file": "\(path)", "error": "\(error)"]) }
+            if health == nil { logger.error(LogMessage.logFailed, metadata: [LogKey.file: "\(path)", LogKey.error: "\(error)"]) }
             failure.withLock { $0 = error }
             throw error
         }
         commitCount.add(1, ordering: .relaxed)
         guard health != nil else { return value }
         failure.withLock { $0 = nil }
-        logger.notice("the log can be written again", metadata: ["file": "\(path)"])
+        logger.notice(LogMessage.logRecovered, metadata: [LogKey.file: "\(path)"])
         return value
     }
 

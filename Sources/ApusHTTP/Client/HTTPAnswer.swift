@@ -112,11 +112,6 @@ package struct AnswerReader: Sendable {
         return answer(head)
     }
 
-    /// Whether the final answer's head has come.
-    package var isInBody: Bool {
-        if case .body = state { true } else { false }
-    }
-
     private func kept(_ head: ResponseHead) -> Int {
         (200..<300).contains(head.status) ? bounds.keptBytesMax : bounds.otherKeptBytesMax
     }

@@ -145,7 +145,6 @@ public enum Reason {
     public static let noAddress = "NoAddress"
     public static let notSubscribed = "NotSubscribed"
     public static let subscriptionNotConfigured = "SubscriptionNotConfigured"
-    public static let dependencyDoesNotExist = "DependencyDoesNotExist"
     public static let subscriberUnresolved = "Unable to get the Subscriber's URI"
     public static let deadLetterSinkUnresolved = "Unable to get the dead letter sink's URI"
     public static let deadLetterSinkNotConfigured = "DeadLetterSinkNotConfigured"
@@ -157,6 +156,4 @@ public enum Reason {
     public static let logUnavailable = "LogUnavailable"
     /// `spec.config` is accepted and means nothing here (promise 24).
     public static let configNotUsed = "ConfigNotUsed"
-    /// The filter does not compile; a trigger whose filter is broken gets nothing.
-    public static let filterInvalid = "FilterInvalid"
 }

@@ -15,18 +15,21 @@ package struct DataPlaneLimits: Sendable {
     /// Without a request, or with answers that are not taken.
     package var idleSecondsMax = Limits.idleConnectionSecondsMax
     /// After the last answer, for the client to close its side.
-    package var lingerSecondsMax = 3
+    package var lingerSecondsMax = Limits.closingConnectionSecondsMax
     /// What is read and dropped of the body of a request that was refused, so that the connection can stay.
-    package var refusedBodyBytesMax = 1_048_576
+    package var refusedBodyBytesMax = Limits.refusedBodyBytesMax
     /// What is read and dropped after the last answer.
-    package var lingerBytesMax = 8_388_608
+    package var lingerBytesMax = Limits.closingConnectionBytesMax
     /// Bodies that are not whole yet, on one event loop together.
-    package var partialBodiesBytesMax = 134_217_728
+    package var partialBodiesBytesMax = Limits.partialBodiesBytesMax
     /// Heads and the parts of chunked bodies; the bound on a body is the intake's.
     package var http: HTTPLimits
 
     package init() {
         http = HTTPLimits()
         http.headBytesMax = Limits.headBytesMax
+        http.headFieldsMax = Limits.headFieldsMax
+        http.targetBytesMax = Limits.requestTargetBytesMax
+        http.chunkOverheadBytesMax = Limits.chunkOverheadBytesMax
     }
 }

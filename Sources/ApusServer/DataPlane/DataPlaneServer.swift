@@ -1,4 +1,5 @@
 package import ApusIntake
+import ApusTelemetry
 package import Logging
 package import NIOCore
 import NIOPosix
@@ -49,7 +50,7 @@ package final class DataPlaneServer: Sendable {
         for loop in loops { try await loop.eventLoop.submit { loop.start() }.get() }
         running.withLock { $0 = Running(channel: channel, loops: loops) }
         guard let address = channel.localAddress else { throw ChannelError.unknownLocalAddress }
-        shared.logger.info("data plane listens", metadata: ["address": "\(address)"])
+        shared.logger.info(LogMessage.dataPlaneListens, metadata: [LogKey.address: "\(address)"])
         return address
     }
 

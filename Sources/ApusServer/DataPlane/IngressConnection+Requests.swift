@@ -1,5 +1,6 @@
 import ApusHTTP
 import ApusIntake
+import ApusPorts
 import CloudEvents
 import NIOCore
 
@@ -87,7 +88,8 @@ extension IngressConnection {
         }
         do throws(IntakeRefusal) {
             let accepted = try intake.accept(
-                message, body: bytes, headers: ForwardedHeaders.of(head.headers), namespace: target.namespace,
+                message, body: bytes, headers: ForwardedHeader.travelling(in: head.headers, withTrace: true),
+                namespace: target.namespace,
                 broker: target.broker, receiver: loop, token: token(of: number))
             if let accepted { _ = answer(number, with: .accepted(accepted)) }
         } catch {
@@ -123,15 +125,6 @@ extension IngressConnection {
 
     /// Whether the body will be a batch: only its bound is chosen by this; the binding reads the media type.
     private static func isBatch(_ head: RequestHead) -> Bool {
-        guard let value = head.headers.first(named: "content-type") else { return false }
-        let prefix: StaticString = "application/cloudevents-batch"
-        guard value.count >= prefix.utf8CodeUnitCount else { return false }
-        return prefix.withUTF8Buffer { prefix in
-            for index in 0..<prefix.count {
-                let byte = head.headers.bytes[value.lowerBound + index]
-                guard (byte >= 65 && byte <= 90 ? byte | 0x20 : byte) == prefix[index] else { return false }
-            }
-            return true
-        }
+        head.headers.has("content-type", beginningWith: "application/cloudevents-batch")
     }
 }

@@ -48,8 +48,6 @@ package final class ScriptedSink: EventSink, EventSinkFactory {
     /// The most attempts that a destination has had open at once.
     package func inFlightMax(at destination: String) -> Int { state.withLock { $0.inFlightMax[destination] ?? 0 } }
 
-    package func rescript(_ script: @escaping Script) { state.withLock { $0.script = script } }
-
     package func makeExecutor() -> any Executor { executor }
     package func makeSink(on executor: any Executor) -> any EventSink { self }
 

@@ -223,7 +223,7 @@ extension SimLog.State {
 
     private mutating func apply(_ change: CursorChange) {
         changes.append(change)
-        durable.cursors[change.stream, default: StreamCursors()].make(change)
+        durable.cursors[change.stream, default: StreamCursors()].apply(change)
     }
 }
 
@@ -236,33 +236,6 @@ extension SimLog.Durable {
             records[stream, default: []].append(LogRecord(position: position, appendedAt: now, event: event))
         }
         return Position(offset: first)
-    }
-}
-
-extension StreamCursors {
-    /// As ``CursorChange`` says: in the order of its fields.
-    fileprivate mutating func make(_ change: CursorChange) {
-        shared = change.shared ?? shared
-        for row in change.readers {
-            var reader = readers[row.name] ?? ReaderCursor()
-            reader.next = row.next
-            reader.open = row.open
-            reader.retiredAt = nil
-            reader.settled = reader.settled.filter { $0 >= row.next ?? shared || row.open.contains($0) }
-            readers[row.name] = reader
-        }
-        for mark in change.settle {
-            readers[mark.name, default: ReaderCursor()].settled.insert(mark.offset)
-            readers[mark.name]?.parked.removeAll { $0.offset == mark.offset }
-        }
-        for parking in change.park {
-            var reader = readers[parking.name] ?? ReaderCursor()
-            reader.parked.removeAll { $0.offset == parking.event.offset }
-            reader.parked.append(parking.event)
-            readers[parking.name] = reader
-        }
-        for retirement in change.retire { readers[retirement.name]?.retiredAt = retirement.at }
-        for name in change.remove { readers[name] = nil }
     }
 }
 
