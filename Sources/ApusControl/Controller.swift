@@ -63,6 +63,8 @@ package actor Controller {
     var failures: [ResourceIdentity: BrokerFailure] = [:]
     /// Why a trigger is not subscribed, by its identity.
     var triggerFailures: [ResourceIdentity: String] = [:]
+    /// The node ends: logs are being closed, and nothing may open or trim one.
+    private var isEnding = false
 
     package init(
         settings: Settings, environment: Environment, store: any ResourceStore, backends: [any LogBackend.Type], intake: Intake,
@@ -98,6 +100,7 @@ package actor Controller {
         var turn = 0
         while !Task.isCancelled {
             await environment.sleep(.milliseconds(200))
+            guard !isEnding else { return }
             turn += 1
             if let files = settings.files, debounce?.looked(at: files.fingerprint(), nowMilliseconds: turn * 200) == true {
                 await applyFiles()
@@ -115,6 +118,7 @@ package actor Controller {
 
     /// Stops dispatching in order: what is in flight finishes within `limit`, cursors are committed, logs are closed.
     package func shutdown(within limit: Duration) async {
+        isEnding = true
         await withDiscardingTaskGroup { group in
             for service in services.values {
                 group.addTask {

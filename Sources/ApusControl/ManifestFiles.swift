@@ -12,7 +12,7 @@ package struct ManifestFiles: Sendable {
         package var text: String
     }
 
-    /// What changes when a file is written: path, size, time of modification and inode of each.
+    /// What changes when a file is written or made readable: path, size, time of modification, inode, mode and owner of each.
     package struct Fingerprint: Sendable, Equatable {
         fileprivate var entries: [String] = []
     }
@@ -38,13 +38,18 @@ package struct ManifestFiles: Sendable {
     package func fingerprint() -> Fingerprint {
         var print = Fingerprint()
         for root in roots {
-            let paths = (try? files(below: root)) ?? []
+            guard let paths = try? files(below: root) else {
+                // Not the same as empty: a folder that goes and comes back empty has to be applied.
+                print.entries.append("\(root) unreadable")
+                continue
+            }
             print.entries.append("\(root) \(paths.count)")
             for path in paths {
                 var status = stat()
                 guard stat(path, &status) == 0 else { continue }
                 print.entries.append(
-                    "\(path) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)")
+                    "\(path) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) "
+                        + "\(status.st_mode) \(status.st_uid) \(status.st_gid)")
             }
         }
         return print
@@ -56,8 +61,14 @@ package struct ManifestFiles: Sendable {
         var found: [File] = []
         for root in roots {
             for path in try files(below: root) {
-                guard let data = FileManager.default.contents(atPath: path) else {
+                guard let handle = FileHandle(forReadingAtPath: path) else {
                     throw Unreadable(path: path, reason: "cannot be read: \(String(cString: strerror(errno)))")
+                }
+                let data: Data
+                do {
+                    data = try handle.read(upToCount: Limits.manifestFileBytesMax + 1) ?? Data()
+                } catch {
+                    throw Unreadable(path: path, reason: "cannot be read: \(error.localizedDescription)")
                 }
                 guard data.count <= Limits.manifestFileBytesMax else {
                     throw Unreadable(

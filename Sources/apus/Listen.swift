@@ -43,8 +43,10 @@ struct Listen: AsyncParsableCommand {
         var logger = Logger(label: "apus.listen")
         logger.logLevel = .warning
         let host = host
-        try await listener.run(host: host, port: port, logger: logger) { port in
-            Console.print(["listening on http://\(host):\(port)/ (Ctrl-C ends it)"])
+        try await openingDoor("PORT", at: "\(host):\(port)") {
+            try await listener.run(host: host, port: port, logger: logger) { port in
+                Console.print(["listening on http://\(host):\(port)/ (Ctrl-C ends it)"])
+            }
         }
     }
 }

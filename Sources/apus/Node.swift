@@ -68,19 +68,23 @@ struct Node: Sendable {
     ) async throws {
         let control = ControlPlane(controller: controller, meters: meters, version: Version.text, logger: logger)
         let admin = settings.admin, logger = logger
-        let bound = try await dataPlane.start(host: settings.listen.host, port: settings.listen.port)
+        let bound = try await openingDoor("--listen", at: settings.listen.text) {
+            try await dataPlane.start(host: settings.listen.host, port: settings.listen.port)
+        }
         let address = settings.listen.with(port: bound.port ?? settings.listen.port)
         await controller.listening(at: "http://\(address)")
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await controller.run() }
             tasks.addTask {
-                try await control.run(host: admin.host, port: admin.port, group: group) { port in
-                    let places: Logger.Metadata = [LogKey.data: "\(address)", LogKey.admin: "\(admin.with(port: port))"]
-                    logger.notice(LogMessage.ready, metadata: places)
+                try await openingDoor("--admin", at: admin.text) {
+                    try await control.run(host: admin.host, port: admin.port, group: group) { port in
+                        let places: Logger.Metadata = [LogKey.data: "\(address)", LogKey.admin: "\(admin.with(port: port))"]
+                        logger.notice(LogMessage.ready, metadata: places)
+                    }
                 }
             }
             tasks.addTask {
-                let signal = await signals.first()
+                guard let signal = await signals.first() else { return }
                 logger.notice(LogMessage.ending, metadata: [LogKey.signal: "\(signal)"])
             }
             // Whatever ends first ends the node: a signal, or a door that cannot be opened.

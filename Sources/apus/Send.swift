@@ -69,6 +69,21 @@ struct Send: AsyncParsableCommand {
     @Option(help: "binary, structured or batch.")
     var mode: Mode = .binary
 
+    func validate() throws {
+        guard file == nil || (type == nil && source == nil && data == nil && dataFile == nil) else {
+            throw ValidationError("--file gives the whole event: leave out --type, --source, --data and --data-file")
+        }
+        guard data == nil || dataFile == nil else {
+            throw ValidationError("--data and --data-file are both given, and an event has one data: leave one out")
+        }
+        guard file == nil else { return }
+        guard type != nil else {
+            throw ValidationError("--type is needed, e.g. --type com.example.order.created (or --file FILE)")
+        }
+        guard source != nil else { throw ValidationError("--source is needed, e.g. --source /shop (or --file FILE)") }
+        _ = try others()
+    }
+
     func run() async throws {
         let events = try events()
         let (headers, body) = encoded(events)
@@ -90,9 +105,6 @@ struct Send: AsyncParsableCommand {
 
     private func events() throws -> [CloudEvent] {
         guard let file else { return [try eventFromFlags()] }
-        guard type == nil, source == nil, data == nil, dataFile == nil else {
-            throw ValidationError("--file gives the whole event: leave out --type, --source, --data and --data-file")
-        }
         let bytes = try Self.read(file)
         do throws(CloudEventError) {
             if bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "[") {
@@ -109,8 +121,7 @@ struct Send: AsyncParsableCommand {
     }
 
     private func eventFromFlags() throws -> CloudEvent {
-        guard let type else { throw ValidationError("--type is needed, e.g. --type com.example.order.created (or --file FILE)") }
-        guard let source else { throw ValidationError("--source is needed, e.g. --source /shop (or --file FILE)") }
+        guard let type, let source else { throw ValidationError("--type and --source are needed") }
         let bytes = try dataFile.map(Self.read) ?? data.map { Array($0.utf8) }
         let others = try self.others()
         do throws(CloudEventError) {

@@ -108,5 +108,11 @@ struct ListenAddress: Sendable {
     /// The address with the port that was really bound, as a URL has it.
     func with(port: Int) -> String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+    var text: String { with(port: port) }
+
+    /// Whether only this machine reaches it. A name such as `127.example.com` may resolve to anything.
+    var isLoopback: Bool {
+        if host == "localhost" || host == "::1" { return true }
+        return host.hasPrefix("127.") && host.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (48...57).contains($0) }
+    }
 }

@@ -21,9 +21,9 @@ final class Signals: Sendable {
 
     deinit { sources.forEach { $0.cancel() } }
 
-    /// The name of the first signal; returns where the task is cancelled, too.
-    func first() async -> String {
+    /// The name of the first signal; nil where the task is cancelled before one came.
+    func first() async -> String? {
         for await name in arrivals { return name }
-        return "none"
+        return nil
     }
 }

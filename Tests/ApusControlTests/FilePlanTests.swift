@@ -2,6 +2,7 @@ import ApusControl
 import ApusPorts
 import ApusResources
 import CloudEvents
+import Foundation
 import Testing
 
 @Suite struct `What files wish` {
@@ -113,6 +114,23 @@ import Testing
         var isDue = [debounce.looked(at: files.fingerprint(), nowMilliseconds: 100)]
         for moment in [300, 5000] { isDue.append(debounce.looked(at: before, nowMilliseconds: moment)) }
         #expect(isDue == [false, false, false])
+    }
+
+    @Test func `are applied where a folder goes and comes back empty`() throws {
+        try FileManager.default.createDirectory(atPath: "\(folder.path)/m", withIntermediateDirectories: true)
+        let files = ManifestFiles(["\(folder.path)/m"])
+        let empty = files.fingerprint()
+        try FileManager.default.removeItem(atPath: "\(folder.path)/m")
+        #expect(files.fingerprint() != empty)
+    }
+
+    @Test func `are applied once they may be read`() throws {
+        try folder.write("a", to: "a.yaml")
+        let files = ManifestFiles([folder.path])
+        try FileManager.default.setAttributes([.posixPermissions: 0o200], ofItemAtPath: "\(folder.path)/a.yaml")
+        let before = files.fingerprint()
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: "\(folder.path)/a.yaml")
+        #expect(files.fingerprint() != before)
     }
 
     @Test func `are read from folders below, sorted, hidden ones left out`() throws {

@@ -53,6 +53,16 @@ import Testing
                     "Service \"hook\" (v1) is not known here: give its URL in the ConfigMap apus-names "
                         + "or with --resolve default/Service/hook=URL"))
         #expect(failure(nil, "bad://uri") == .failed("\"bad://uri\" is neither http nor https"))
+        #expect(
+            failure(nil, "http://u:p@a/")
+                == .failed("\"http://u:p@a/\" has a user name or a password, which is not supported: leave it out"))
+        for port in ["0", "65536", "999999", "-1"] {
+            let url = "http://a:\(port)/"
+            #expect(failure(nil, url) == .failed("the port of \"\(url)\" is not a number from 1 to 65535"))
+        }
+        for url in ["http://a:65535/", "http://a:/", "http://[::1]/", "https://[::1]:8443"] {
+            #expect(failure(nil, url).destination?.url == url)
+        }
         #expect(failure(nil, "/relative") == .failed("\"/relative\" is not an absolute URL"))
         #expect(failure(nil) == .failed("expected at least one, got none: ref, uri"))
     }

@@ -89,5 +89,8 @@ import Testing
         let folder = try TemporaryFolder()
         try Data().write(to: URL(fileURLWithPath: folder.path + "/file"))
         #expect(throws: DataDirectoryError.self) { try DataDirectory.lock(folder.path + "/file/data") }
+        // A file system that answers "not found" although the folder above is there.
+        let sentence = "the folder /proc/apus cannot be made: No such file or directory"
+        #expect(throws: DataDirectoryError(description: sentence)) { try DataDirectory.lock("/proc/apus") }
     }
 }

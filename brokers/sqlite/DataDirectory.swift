@@ -27,7 +27,12 @@ package final class DataDirectory: Sendable {
 
     /// Makes the directory where it is not there, readable by its owner alone, and locks it.
     package static func lock(_ path: String) throws(DataDirectoryError) -> DataDirectory {
-        do throws(LogError) { try Folder.make(path) } catch { throw DataDirectoryError(description: "\(error)") }
+        do throws(LogError) {
+            try Folder.make(path)
+        } catch {
+            guard case .unavailable(let reason) = error else { throw DataDirectoryError(description: "\(error)") }
+            throw DataDirectoryError(description: reason)
+        }
         let file = "\(path)/lock"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw DataDirectoryError(description: "\(file) cannot be opened: \(Folder.reason)") }
@@ -63,15 +68,20 @@ enum Folder {
 
     /// Makes a folder and those above it, with mode 0700, and syncs each one's entry.
     static func make(_ path: String) throws(LogError) {
-        guard mkdir(path, 0o700) != 0 else { return sync(parent(of: path)) }
-        switch errno {
-        case EEXIST: return
-        case ENOENT where parent(of: path) != path:
+        var code = makeOne(path)
+        if code == ENOENT, !path.isEmpty, parent(of: path) != path {
             try make(parent(of: path))
-            try make(path)
-        default: throw .unavailable(reason: "the folder \(path) cannot be made: \(reason)")
+            // Once more only: some file systems (/proc) answer ENOENT although the folder above is there.
+            code = makeOne(path)
+        }
+        switch code {
+        case 0: sync(parent(of: path))
+        case EEXIST: return
+        default: throw .unavailable(reason: "the folder \(path) cannot be made: \(String(cString: strerror(code)))")
         }
     }
+
+    private static func makeOne(_ path: String) -> Int32 { mkdir(path, 0o700) == 0 ? 0 : errno }
 
     /// Removes a file; one that is not there is no error.
     static func removeFile(_ path: String) throws(LogError) {

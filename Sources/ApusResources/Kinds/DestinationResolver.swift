@@ -120,6 +120,14 @@ public struct DestinationResolver: Sendable {
             return .failure(Failure(message: "\"\(url)\" is not an absolute URL"))
         }
         guard uri.isHTTP else { return .failure(Failure(message: "\"\(url)\" is neither http nor https")) }
+        // What the delivery's client refuses: said now, not in the tenth retry.
+        guard uri.authority?.contains("@") == false else {
+            let message = "\"\(url)\" has a user name or a password, which is not supported: leave it out"
+            return .failure(Failure(message: message))
+        }
+        guard uri.hasUsablePort else {
+            return .failure(Failure(message: "the port of \"\(url)\" is not a number from 1 to 65535"))
+        }
         return .success(url)
     }
 }

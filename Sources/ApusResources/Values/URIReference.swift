@@ -41,6 +41,18 @@ public struct URIReference: Sendable, Equatable {
         return String(decoding: bytes.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self)
     }
 
+    /// Whether the port is one to connect to, or is absent (RFC 3986, section 3.2.3: an empty one is the scheme's own).
+    var hasUsablePort: Bool {
+        let bytes = Array((authority ?? "").utf8)
+        guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")) else { return true }
+        let port = bytes[(colon + 1)...]
+        // What follows a colon inside the brackets of an IPv6 address is no port.
+        guard !port.isEmpty, !port.contains(UInt8(ascii: "]")) else { return true }
+        let isNumber = port.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains)
+        guard isNumber, port.count <= 5, let number = Int(String(decoding: port, as: UTF8.self)) else { return false }
+        return (1...65535).contains(number)
+    }
+
     public var isHTTP: Bool { ["http", "https"].contains(scheme?.lowercased()) }
 
     /// The reference seen from `base` (RFC 3986, section 5.2).
