@@ -12,13 +12,14 @@ extension BrokerDispatcher {
         logger.error(sentence, metadata: metadata)
     }
 
-    /// Events went before they were delivered: only a forced trim does that (promise 21).
-    func lost(_ count: Int64, _ reader: String, _ run: StreamRun) {
-        logger.error(
-            LogMessage.eventsTrimmed,
-            metadata: [
-                LogKey.namespace: "\(namespace)", LogKey.broker: "\(broker)", LogKey.stream: "\(run.stream.rawValue)",
-                LogKey.trigger: "\(reader)", LogKey.events: "\(count)",
-            ])
+    /// Events from an offset on went before they were delivered: a forced trim does that (promise 21), or damage. Without a
+    /// reader, they went for every trigger that is caught up.
+    func lost(_ count: Int64, from offset: Int64, _ reader: ReaderRun?, _ run: StreamRun) {
+        var metadata: Logger.Metadata = [
+            LogKey.namespace: "\(namespace)", LogKey.broker: "\(broker)", LogKey.stream: "\(run.stream.rawValue)",
+            LogKey.position: "\(Position(offset: offset))", LogKey.events: "\(count)",
+        ]
+        if let reader { metadata[LogKey.trigger] = "\(reader.name)" }
+        logger.error(LogMessage.eventsTrimmed, metadata: metadata)
     }
 }

@@ -118,7 +118,7 @@ extension BrokerDispatcher {
     /// A parked event is on the log no more.
     private func lose(_ parked: ParkedEvent, _ reader: ReaderRun, _ run: StreamRun) {
         reader.lost += 1
-        lost(1, reader.name, run)
+        lost(1, from: parked.offset, reader, run)
         reader.retrying -= 1
         reader.parked.settle(parked.offset)
         reader.meters.parked.set(reader.parked.count)
@@ -217,7 +217,7 @@ extension BrokerDispatcher {
                 reader.fresh.append(slot)
             } else {
                 reader.lost += 1
-                lost(1, reader.name, run)
+                lost(1, from: offset, reader, run)
                 reader.ledger.close(offset)
                 markDirty(reader, run)
             }

@@ -120,7 +120,7 @@ extension BrokerDispatcher {
             if let next = error.nextReadable(after: run.shared) {
                 let gap = next - run.shared
                 for case let reader? in run.readers where reader.isFollowing && !reader.isRemoved { reader.lost += Int(gap) }
-                lost(gap, "the shared reader", run)
+                lost(gap, from: run.shared, nil, run)
                 run.shared = next
                 armCommit(run)
                 queueTurn(run)
@@ -274,7 +274,7 @@ extension BrokerDispatcher {
         case .failure(let error):
             if let readable = error.nextReadable(after: next) {
                 reader.lost += Int(readable - next)
-                lost(readable - next, reader.name, run)
+                lost(readable - next, from: next, reader, run)
                 reader.ledger.next = readable
                 markDirty(reader, run)
                 return feed(reader, run)
