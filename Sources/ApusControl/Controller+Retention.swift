@@ -53,7 +53,8 @@ extension Controller {
             do {
                 try await service.dispatcher.forgetExpired()
             } catch {
-                logger.error("removed resource not forgotten", metadata: ["resource": "\(service.key)", "error": "\(error)"])
+                logger.error(
+                    LogMessage.resourceNotForgotten, metadata: [LogKey.resource: "\(service.key)", LogKey.error: "\(error)"])
             }
         }
         for row in FilePlan.expired(stored.values, now: environment.now()) {
