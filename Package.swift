@@ -128,7 +128,7 @@ let package = Package(
             "ApusControlTests",
             [
                 "ApusControl", "ApusDispatch", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting", "ApusRegistry",
-                "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry",
+                "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
             ]),
         tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
         tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),

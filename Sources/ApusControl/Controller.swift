@@ -59,6 +59,8 @@ package actor Controller {
     var stored: [ResourceIdentity: StoredResource] = [:]
     /// What is desired now, with its status.
     var resources: [ResourceIdentity: Resource] = [:]
+    /// The files as they were when they were last read: what changes from then on, before ``run()`` too, is applied.
+    private var read: ManifestFiles.Fingerprint?
     var services: [ResourceIdentity: BrokerService] = [:]
     var failures: [ResourceIdentity: BrokerFailure] = [:]
     /// Why a trigger is not subscribed, by its identity.
@@ -96,7 +98,7 @@ package actor Controller {
 
     /// Looks at the files five times a second, tries failed brokers again, and trims, until the task is cancelled.
     package func run() async {
-        var debounce = settings.files.map { ManifestDebounce(applied: $0.fingerprint()) }
+        var debounce = settings.files.map { ManifestDebounce(applied: read ?? $0.fingerprint()) }
         var turn = 0
         while !Task.isCancelled {
             await environment.sleep(.milliseconds(200))
@@ -136,6 +138,7 @@ package actor Controller {
             await apply(Manifests(), covers: { _ in false })
             return
         }
+        read = files.fingerprint()
         do {
             let sources = try files.read().map { Manifests.Source(file: $0.path, text: $0.text) }
             await apply(try Manifests.load(sources), covers: files.covers)
