@@ -53,9 +53,8 @@ extension Controller {
     private func startBroker(_ broker: Broker) async {
         let identity = broker.identity
         guard let backend = backends.first(where: { $0.brokerClass == broker.effectiveClass }) else {
-            failures[identity] = BrokerFailure(
-                readiness: BrokerStatus.unknownClass(broker.effectiveClass, known: backends.map { $0.brokerClass }),
-                isTransient: false)
+            let readiness = BrokerStatus.unknownClass(broker.effectiveClass, known: backends.map { $0.brokerClass })
+            fail(identity, BrokerFailure(readiness: readiness, isTransient: false))
             return
         }
         do {
@@ -64,18 +63,21 @@ extension Controller {
             logger.notice(
                 LogMessage.brokerOpened, metadata: [LogKey.namespace: "\(identity.namespace)", LogKey.broker: "\(identity.name)"])
         } catch {
-            let failure = BrokerFailure(
-                readiness: .notReady(reason: Reason.logUnavailable, message: "The log cannot be opened: \(error)"),
-                isTransient: true)
-            if failures[identity] != failure {
-                logger.error(
-                    LogMessage.brokerNotOpened,
-                    metadata: [
-                        LogKey.namespace: "\(identity.namespace)", LogKey.broker: "\(identity.name)", LogKey.error: "\(error)",
-                    ])
-            }
-            failures[identity] = failure
+            let readiness = Readiness.notReady(
+                reason: Reason.logUnavailable, message: "The log cannot be opened: \(error)")
+            fail(identity, BrokerFailure(readiness: readiness, isTransient: true))
         }
+    }
+
+    /// Keeps why a broker does not run, and says it once.
+    private func fail(_ identity: ResourceIdentity, _ failure: BrokerFailure) {
+        defer { failures[identity] = failure }
+        guard failures[identity] != failure, case .notReady(_, let message) = failure.readiness else { return }
+        logger.error(
+            LogMessage.brokerNotOpened,
+            metadata: [
+                LogKey.namespace: "\(identity.namespace)", LogKey.broker: "\(identity.name)", LogKey.error: "\(message)",
+            ])
     }
 
     private func open(_ broker: Broker, with backend: any LogBackend.Type) async throws -> BrokerService {

@@ -17,7 +17,8 @@ package actor Controller {
         package var files: ManifestFiles?
         package var dispatch: DispatchBounds
 
-        package init(dataDirectory: String, names: NameTable, files: ManifestFiles?, dispatch: DispatchBounds) {
+        package init(dataDirectory: String, names: NameTable, files: ManifestFiles?, dispatch: DispatchBounds = DispatchBounds())
+        {
             self.dataDirectory = dataDirectory
             self.names = names
             self.files = files
