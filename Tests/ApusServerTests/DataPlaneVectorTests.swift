@@ -106,7 +106,7 @@ struct EdgeCases: Decodable, Sendable {
         let folder = try #require(Specs.sharedVectors)
         let data = try Data(contentsOf: folder.appendingPathComponent("edge_cases/cases.json"))
         let cases = try JSONDecoder().decode(EdgeCases.self, from: data).cases
-        Specs.count(cases.count, in: "shared/edge_cases")
+        Specs.count(cases.count, in: "shared/vectors/edge_cases")
         try await run(
             try cases.map { edge in
                 let expect = edge.expect
