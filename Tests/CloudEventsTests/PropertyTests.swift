@@ -19,8 +19,10 @@ struct SplitMix: RandomNumberGenerator {
 
 @Suite struct `Whatever comes in` {
     private static let texts = [
-        #"{"specversion":"1.0","type":"t","source":"/s?a=%20#f","id":"é\u00e9\ud83d\ude00","n":-5,"data":{"a":[1.5e3,null]}}"#,
-        #"{"specversion":"1.0","type":"t","source":"//[::1]:8/s","id":"1","time":"2020-02-29T23:59:60Z","data_base64":"e30="}"#,
+        #"{"specversion":"1.0","type":"t","source":"/s?a=%20#f","id":"é\u00e9\ud83d\ude00","x":true,"#
+            + #""n":-5,"data":{"a":[1.5e3,null]}}"#,
+        #"{"specversion":"1.0","type":"t","source":"http://[::1]:8/s","id":"1","#
+            + #""time":"2020-02-29T23:59:60Z","data_base64":"e30="}"#,
         #"{"specversion":"1.0","type":"t","source":"/","id":"1","datacontenttype":"text/plain;charset=\"utf-8\"","data":"a\n"}"#,
         #"{"specversion":"0.3","type":"t","source":"","id":"1","datacontentencoding":"base64","schemaurl":"x","data":"e30="}"#,
         #"[{"specversion":"1.0","type":"t","source":"/s","id":"1"} , {"id":"2","specversion":"1.0","type":"t","source":"/s"}]"#,
