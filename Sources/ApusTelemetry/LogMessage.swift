@@ -33,12 +33,13 @@ public enum LogMessage {
     public static let outcomeNotStored: Logger.Message = "An outcome cannot be stored; its event stays open."
     public static let eventsTrimmed: Logger.Message = "Events were trimmed or damaged before they were delivered."
     public static let sinkGaveUp: Logger.Message = "A dead letter sink gave up on a dead letter; it stays on the dead stream."
+    public static let filterFailed: Logger.Message = "A filter met an evaluation error, which is no match."
 
     public static let all: [Logger.Message] = [
         ready, ending, ended, dataPlaneListens, brokerOpened, brokerClosed, brokerNotOpened, windowNotFilled,
         triggerNotApplied, triggersNotRetired, resourceApplied, resourceRemoved, resourceForgotten,
         resourceNotForgotten, resourceUnreadable, manifestsRefused, manifestsNotStored, logFailed, logRecovered,
         checkpointFailed, logTrimmed, logNotTrimmed, brokerCannotRead, triggerCannotRead, retriesCannotRead,
-        cursorsNotStored, outcomeNotStored, eventsTrimmed, sinkGaveUp,
+        cursorsNotStored, outcomeNotStored, eventsTrimmed, sinkGaveUp, filterFailed,
     ]
 }

@@ -30,7 +30,7 @@ struct FilterCompiler {
         do {
             parsed[Array(text.utf8)] = try CESQLExpression(text)
         } catch {
-            throw FilterError(path: path, message: error.description)
+            throw FilterError(path: path, message: error.description, excerpt: error.excerpt(of: text))
         }
         try count(1, path: path)
     }

@@ -70,8 +70,10 @@ public struct FilterIndex: Sendable {
         }
     }
 
-    /// Calls `body` with each id whose filter matches, ascending.
-    public func forEachMatch(_ attributes: Attributes, _ body: (Int) -> Void) {
+    /// Calls `body` with each id whose filter matches, ascending, and `onError` with each whose filter met an evaluation error.
+    public func forEachMatch(
+        _ attributes: Attributes, onError: (_ id: Int) -> Void = { _ in }, _ body: (_ id: Int) -> Void
+    ) {
         withUnsafeTemporaryAllocation(of: Run.self, capacity: tables.count + 1) { runs in
             var count = 0
             func add(_ run: Run) {
@@ -85,7 +87,9 @@ public struct FilterIndex: Sendable {
             }
             while count > 0 {
                 let index = takeSmallest(of: runs, &count)
-                if filters[index].filter.matches(attributes) { body(filters[index].id) }
+                var errors = 0
+                if filters[index].filter.matches(attributes, evaluationErrors: &errors) { body(filters[index].id) }
+                if errors > 0 { onError(filters[index].id) }
             }
         }
     }

@@ -165,10 +165,7 @@ extension CESQLParseError: CustomStringConvertible {
 
     /// The line of the expression that holds the error, and below it a caret under the place. Two lines.
     public func excerpt(of expression: String) -> [String] {
-        let lines = expression.split(separator: "\n", omittingEmptySubsequences: false)
-        let shown = line <= lines.count ? String(lines[line - 1]) : ""
-        let indent = shown.unicodeScalars.prefix(column - 1).map { $0 == "\t" ? "\t" : " " }.joined()
-        return [shown, indent + "^"]
+        CESQLPlace.excerpt(of: expression, line: line, column: column)
     }
 }
 
@@ -184,9 +181,21 @@ public struct CESQLWarning: Sendable, Equatable {
         self.message = message
         (line, column) = CESQLPlace.find(offset, in: text)
     }
+
+    /// The line of the expression that the warning is about, and below it a caret under the place. Two lines.
+    public func excerpt(of expression: String) -> [String] {
+        CESQLPlace.excerpt(of: expression, line: line, column: column)
+    }
 }
 
 enum CESQLPlace {
+    static func excerpt(of expression: String, line: Int, column: Int) -> [String] {
+        let lines = expression.split(separator: "\n", omittingEmptySubsequences: false)
+        let shown = line <= lines.count ? String(lines[line - 1]) : ""
+        let indent = shown.unicodeScalars.prefix(column - 1).map { $0 == "\t" ? "\t" : " " }.joined()
+        return [shown, indent + "^"]
+    }
+
     /// Line and column of a byte, both from 1.
     static func find(_ offset: Int, in text: [UInt8]) -> (line: Int, column: Int) {
         let before = text[..<min(offset, text.count)]
