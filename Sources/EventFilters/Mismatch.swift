@@ -29,7 +29,12 @@ public struct Mismatch: Sendable, Equatable {
 extension Mismatch: CustomStringConvertible {
     /// One sentence, e.g. `type must be "a.b", was "a.c"`.
     public var description: String {
-        let others = otherAlternatives == 0 ? "" : " (nor does any of \(otherAlternatives) other alternatives match)"
+        let others =
+            switch otherAlternatives {
+            case 0: ""
+            case 1: " (nor does the other alternative match)"
+            default: " (nor does any of \(otherAlternatives) other alternatives match)"
+            }
         return sentence + others
     }
 

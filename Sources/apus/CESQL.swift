@@ -22,7 +22,7 @@ struct CESQL: ParsableCommand {
 
     enum Output: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Argument(help: ArgumentHelp("The expression.", valueName: "EXPR"))
+    @Argument(help: ArgumentHelp("The expression; after -- where it begins with -.", valueName: "EXPR"))
     var expression: String
 
     @Option(help: ArgumentHelp("An event as JSON; - is standard input. Without it there are no attributes.", valueName: "FILE"))

@@ -83,8 +83,9 @@ struct MatchAnswer {
 
     /// What stands beside yes or no: `spec.filters[0].exact.type: type must be "a", was "b"`.
     private var remark: String {
-        if let mismatch { return "\(trigger.spec.path(ofFilterPath: mismatch.path)): \(mismatch)" }
-        return error.map { "\(trigger.spec.path(ofFilterPath: $0.path)): \($0)" } ?? ""
+        let no = mismatch.map { "\(trigger.spec.path(ofFilterPath: $0.path)): \($0)" }
+        let told = error?.path == mismatch?.path ? nil : error
+        return [no, told.map { "\(trigger.spec.path(ofFilterPath: $0.path)): \($0)" }].compactMap { $0 }.joined(separator: "; ")
     }
 
     static func table(_ answers: [MatchAnswer], namesEvents: Bool) -> [String] {
