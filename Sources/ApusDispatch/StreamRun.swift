@@ -85,11 +85,7 @@ final class StreamRun {
         failures.removeAll(keepingCapacity: true)
         switch stream {
         case .events:
-            filterIndex().forEachMatch(event.attributes) {
-                failures.append($0)
-            } _: {
-                matches.append($0)
-            }
+            filterIndex().forEachMatch(event.attributes, onError: { failures.append($0) }, { matches.append($0) })
         case .dead:
             if let trigger = event.deadLetter?.trigger, let reader = byName[trigger] { matches.append(reader.id) }
         }
