@@ -41,11 +41,19 @@ public struct CompiledFilter: Sendable {
 
     /// Whether an event with these attributes passes.
     ///
-    /// Allocates nothing, unless a predicate meets an attribute of the type Binary, whose canonical text is Base64.
+    /// Allocates nothing, unless a predicate meets an attribute of the type Binary, whose canonical text is Base64, or a CESQL
+    /// expression calls a function.
     public func matches(_ attributes: Attributes) -> Bool {
+        var errors = 0
+        return matches(attributes, evaluationErrors: &errors)
+    }
+
+    /// Whether an event with these attributes passes; adds the CESQL expressions that ended in an error, which is a no.
+    public func matches(_ attributes: Attributes, evaluationErrors: inout Int) -> Bool {
         var next = entry
         while next >= 0 {
-            next = predicates[Int(next)].next(for: attributes)
+            let holds = predicates[Int(next)].holds(for: attributes, errors: &evaluationErrors)
+            next = holds ? predicates[Int(next)].whenTrue : predicates[Int(next)].whenFalse
         }
         return next == Predicate.accept
     }
