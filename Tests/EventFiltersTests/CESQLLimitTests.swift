@@ -67,9 +67,9 @@ import Testing
     private static let costly: [String] = {
         let joined = "CONCAT_WS(a\(String(repeating: ",''", count: 50)))"
         return [
-            "CONCAT(\(row("a", 20_000)))", "LENGTH(CONCAT_WS(a,\(row("''", 20_000))))", row("a = b", 7_000, " AND "),
+            "CONCAT(\(row("a", 20_000)))", "LENGTH(CONCAT_WS(a,\(row("''", 20_000))))", row("a = b", 6_000, " AND "),
             row("a LIKE '%x%'", 4_000, " OR "), row("UPPER(a) = 'x'", 3_000, " OR "), "'x' IN (\(row("a", 20_000)))",
-            row("BOOL(\(joined))", 300, " OR "), row("LENGTH(a)", 5_000, " + "), row("a IN ('x')", 5_000, " OR "),
+            row("BOOL(\(joined))", 300, " OR "), row("LENGTH(a)", 5_000, " + "), row("a IN ('aa')", 4_000, " OR "),
         ]
     }()
 
@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test func `keep a number of errors`() throws {
-        let many = Array(repeating: "nowhere", count: 8_000).joined(separator: " XOR ")
+        let many = Array(repeating: "no", count: 8_000).joined(separator: " XOR ")
         let result = try CESQLExpression(many).evaluate(cesqlEvent(nil))
         #expect(result.value == .boolean(false))
         #expect(result.errors.count == CESQLExpression.errorsMax)
