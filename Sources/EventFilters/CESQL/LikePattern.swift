@@ -112,7 +112,7 @@ struct LikePattern: Sendable {
             // The rest of a piece of more than 64 characters is compared in place, and paid for.
             let rest = piece.symbols[64...]
             work -= rest.count
-            guard work > 0 else { return nil }
+            guard work >= 0 else { return nil }
             if let end = end(of: rest, in: bytes, at: position) { return end }
         }
         return nil
