@@ -16,6 +16,7 @@ struct CESQLEvaluation {
     private let isComplete: Bool
     /// What the evaluation may still cost: steps, and bytes looked at.
     private var work = CESQLExpression.workMax
+    private var isExhausted = false
     private(set) var errors: [CESQLError] = []
     private(set) var firstError: CESQLError.Kind?
 
@@ -244,11 +245,11 @@ extension CESQLEvaluation {
 
     /// Takes from what the evaluation may cost. Once that is used up, everything is an error.
     private mutating func isAffordable(_ cost: Int) -> Bool {
-        let wasAffordable = work >= 0
         work -= cost
         if work >= 0 { return true }
-        if wasAffordable || firstError == nil {
-            record(.generic) { "the evaluation looked at more than \(CESQLExpression.workMax) bytes" }
+        if !isExhausted {
+            isExhausted = true
+            record(.generic) { "the evaluation took more than \(CESQLExpression.workMax) steps" }
         }
         return false
     }
