@@ -20,7 +20,7 @@ public struct CESQLFunction: Sendable {
     public init(
         _ name: String, _ parameters: [CESQLType], variadic: CESQLType? = nil, returns: CESQLType, body: @escaping Body
     ) {
-        self.name = name.uppercased()
+        self.name = CESQLCharacter.uppercased(name)
         self.parameters = parameters
         self.variadic = variadic
         self.returns = returns
@@ -42,7 +42,7 @@ public struct CESQLFunctionFailure: Error, Sendable {
     public var message: String
     /// What the call is worth nonetheless; nil for the zero value of the function's type.
     public var value: CESQLValue?
-    /// `functionEvaluation`, except for the arithmetic of `ABS`.
+    /// `functionEvaluation`, except for the arithmetic of `ABS` and the size of `CONCAT_WS`.
     var kind: CESQLError.Kind = .functionEvaluation
 
     public init(message: String, value: CESQLValue? = nil) {

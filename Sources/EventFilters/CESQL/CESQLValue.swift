@@ -202,5 +202,10 @@ enum CESQLCharacter {
         byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") ? Int32(byte - UInt8(ascii: "0")) : nil
     }
 
+    /// In ASCII alone: full case mapping makes `SS` of `ß`, a name of one that is none.
+    static func uppercased(_ name: String) -> String {
+        String(decoding: name.utf8.map { $0 >= 0x61 && $0 <= 0x7A ? $0 & 0xDF : $0 }, as: UTF8.self)
+    }
+
     static func isLetter(_ byte: UInt8) -> Bool { byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z") }
 }
