@@ -101,4 +101,9 @@ import Testing
         #expect(result.errors.count == CESQLExpression.errorsMax)
         #expect(Set(result.kinds) == ["missingAttribute"])
     }
+
+    @Test func `keep a number of warnings`() throws {
+        let mixed = "TRUE" + String(repeating: " OR TRUE AND TRUE", count: 3_000)
+        #expect(try CESQLExpression(mixed).warnings.count == CESQLExpression.warningsMax)
+    }
 }

@@ -15,6 +15,8 @@ public struct CESQLExpression: Sendable {
     public static let workMax = 4_194_304
     /// How many errors of one evaluation are kept.
     public static let errorsMax = 100
+    /// How many warnings of one expression are kept.
+    public static let warningsMax = 100
 
     /// As it was written.
     public let text: String
