@@ -51,7 +51,7 @@ import Testing
         #expect(FilterIndex([]).countMatches(event([:])) == 0)
     }
 
-    /// How many of 10 000 filters an event with the values of one of them asks.
+    /// How many of 2000 filters an event with the values of one of them asks.
     @Test(arguments: [
         "type = 'type.#'", "'type.#' = type", "type LIKE 'type.#.%'", "type LIKE '%.#.type'", "subject IN ('#', '#-x')",
         "source = '/same' AND extension = '#'", "source = '/same' AND (type = 'type.#' OR subject = '#')",
@@ -59,25 +59,26 @@ import Testing
         "type = 'type.#' XOR FALSE AND subject = '#'",
     ])
     func `asks few of many filters in which an expression implies a value`(expression: String) throws {
-        let filters = try (0..<10_000).map { number in
+        let filters = try (0..<2_000).map { number in
             let text = expression.replacing("#", with: "\(number + 10_000)")
             return (id: number, filter: try CompiledFilter([.cesql(text)]))
         }
         let tree = FilterTree(filters.map(\.filter.requirements))
-        for type in ["type.14321", "type.14321.x", "x.14321.type"] {
+        for type in ["type.11321", "type.11321.x", "x.11321.type"] {
             let attributes = event([
-                "type": type, "source": "/same", "subject": "14321", "extension": "14321", "number": "5",
+                "type": type, "source": "/same", "subject": "11321", "extension": "11321", "number": "5",
             ])
             var asked = 0
             tree.forEachCandidate(attributes) { _ in asked += 1 }
-            #expect(asked <= 1, "\(expression): \(asked) of 10 000 were asked")
+            #expect(asked <= 1, "\(expression): \(asked) of 2000 were asked")
         }
+        let index = FilterIndex(filters)
         var matches: [Int] = []
-        for type in ["type.14321", "type.14321.x", "x.14321.type"] {
-            let attributes = event(["type": type, "source": "/same", "subject": "14321", "extension": "14321", "number": "5"])
-            FilterIndex(filters).forEachMatch(attributes) { matches.append($0) }
+        for type in ["type.11321", "type.11321.x", "x.11321.type"] {
+            let attributes = event(["type": type, "source": "/same", "subject": "11321", "extension": "11321", "number": "5"])
+            index.forEachMatch(attributes) { matches.append($0) }
         }
-        #expect(Set(matches) == [4321], "\(expression)")
+        #expect(Set(matches) == [1321], "\(expression)")
     }
 
     @Test func `tells filters apart by a second value where many share the first`() throws {

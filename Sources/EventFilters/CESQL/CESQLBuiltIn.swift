@@ -1,6 +1,6 @@
 /// The functions of the specification (section 3.5). Characters are Unicode scalars.
 enum CESQLBuiltIn {
-    /// The explicit casts. The parser makes nodes of their own of them; the bodies stand for them where they are called otherwise.
+    /// The explicit casts, of which the parser makes nodes of their own.
     static let casts: [String: CESQLType] = ["INT": .integer, "BOOL": .boolean, "STRING": .string]
 
     static let all: [CESQLFunction] = [

@@ -1,7 +1,7 @@
 /// A function that expressions can call (specification, section 3.5).
 ///
-/// Arguments arrive cast to their parameters' types; the function is not called where one of them has an error. It must be pure and
-/// quick: it runs for every event that a filter with it is asked about.
+/// Arguments arrive cast to their parameters' types; the function is not called where one of them has an error. It must be
+/// pure and quick: it runs for every event that a filter with it is asked about.
 ///
 ///     CESQLFunction("HASPREFIX", [.string, .string], returns: .boolean) { arguments throws(CESQLFunctionFailure) in
 ///         .boolean(arguments[0].text.utf8.starts(with: arguments[1].text.utf8))

@@ -106,6 +106,12 @@ extension CESQLValue: CustomStringConvertible {
         if case .string(let text) = self { return "\"\(text)\"" }
         return text
     }
+
+    /// For a message: a long text is cut.
+    var excerpt: String {
+        guard case .string(let text) = self, text.unicodeScalars.count > 64 else { return description }
+        return "\"\(String(text.unicodeScalars.prefix(64)))…\""
+    }
 }
 
 /// What came of an expression: always a value, and what went wrong on the way (section 3.3).

@@ -1,7 +1,8 @@
 /// A pattern of `LIKE` (specification, section 3.4.3), taken apart once.
 ///
-/// The pieces between the `%` are found one after another, each as far to the left as it goes, so nothing is tried twice. A piece is
-/// searched with one bit for each of its first 64 characters (Shift-And): each character of the text is looked at once.
+/// The pieces between the `%` are found one after another, each as far to the left as it goes, so nothing is tried twice. A
+/// piece is searched with one bit for each of its first 64 characters (Shift-And): each character of the text is looked at
+/// once.
 ///
 ///     'order.%.v_'  ─►  "order." at the start, "v_" at the end
 struct LikePattern: Sendable {
