@@ -3,7 +3,7 @@ struct FilterCompiler {
     private(set) var predicates: [Predicate] = []
     private var seen = 0
     /// By their bytes: texts that are only canonically equal are different expressions.
-    private var parsed: [[UInt8]: CESQLExpression] = [:]
+    private(set) var parsed: [[UInt8]: CESQLExpression] = [:]
 
     /// Refuses what the CloudEvents Subscriptions API (section 3.2.4) and Knative's admission refuse.
     mutating func check(_ expression: FilterExpression, path: String, depth: Int) throws(FilterError) {

@@ -4,8 +4,8 @@ public import CloudEvents
 public struct Mismatch: Sendable, Equatable {
     /// What said no.
     public enum Reason: Sendable, Equatable {
-        /// An attribute held against a value by one of the dialects. `expected` is empty where the filter asks only that the attribute
-        /// is there; `seen` is the event's value in its canonical text, nil where the event does not have the attribute.
+        /// An attribute held against a value by one of the dialects. `expected` is empty where the filter asks only that the
+        /// attribute is there; `seen` is the event's value in its canonical text, nil where the event does not have it.
         case attribute(dialect: String, name: String, expected: String, seen: String?)
         /// The part of a CESQL expression that said no, what it came to, and the attributes that it names with the values seen.
         case expression(text: String, result: CESQLResult, seen: [SeenAttribute])

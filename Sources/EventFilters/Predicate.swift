@@ -35,7 +35,7 @@ struct Predicate: Sendable {
 }
 
 /// One attribute held against one value, both as bytes of the canonical text.
-struct AttributeTest: Sendable {
+struct AttributeTest: Sendable, Hashable {
     enum Relation: Sendable {
         case equal
         case prefix
@@ -48,9 +48,13 @@ struct AttributeTest: Sendable {
     let value: [UInt8]
 
     init(_ item: AttributePredicate, _ relation: Relation) {
-        name = AttributeName(item.name)
+        self.init(AttributeName(item.name), relation, item.value)
+    }
+
+    init(_ name: AttributeName, _ relation: Relation, _ value: String = "") {
+        self.name = name
         self.relation = relation
-        value = Array(item.value.utf8)
+        self.value = Array(value.utf8)
     }
 
     func holds(for attributes: Attributes) -> Bool {

@@ -1,6 +1,6 @@
 /// The functions of the specification (section 3.5). Characters are Unicode scalars.
 enum CESQLBuiltIn {
-    /// The explicit casts. The parser makes nodes of their own of them; the bodies stand for them where they are called otherwise.
+    /// The explicit casts, of which the parser makes nodes of their own.
     static let casts: [String: CESQLType] = ["INT": .integer, "BOOL": .boolean, "STRING": .string]
 
     static let all: [CESQLFunction] = [
@@ -31,9 +31,18 @@ enum CESQLBuiltIn {
         .string(arguments.reduce(into: "") { $0 += $1.text })
     }
 
+    /// The one function whose text can be far longer than its arguments, so it is measured before it is made.
     private static let concatWithSeparator = CESQLFunction("CONCAT_WS", [.string], variadic: .string, returns: .string) {
-        arguments in
-        .string(arguments.dropFirst().map(\.text).joined(separator: arguments[0].text))
+        arguments throws(CESQLFunctionFailure) in
+        let separator = arguments[0].text
+        let texts = arguments.dropFirst().map(\.text)
+        let bytes = texts.reduce(max(texts.count - 1, 0) * separator.utf8.count) { $0 + $1.utf8.count }
+        guard bytes <= CESQLExpression.workMax else {
+            var failure = CESQLFunctionFailure(message: "CONCAT_WS would make more than \(CESQLExpression.workMax) bytes")
+            failure.kind = .generic
+            throw failure
+        }
+        return .string(texts.joined(separator: separator))
     }
 
     private static func string(_ name: String, _ change: @escaping @Sendable (String) -> String) -> CESQLFunction {

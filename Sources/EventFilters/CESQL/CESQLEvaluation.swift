@@ -16,6 +16,7 @@ struct CESQLEvaluation {
     private let isComplete: Bool
     /// What the evaluation may still cost: steps, and bytes looked at.
     private var work = CESQLExpression.workMax
+    private var isExhausted = false
     private(set) var errors: [CESQLError] = []
     private(set) var firstError: CESQLError.Kind?
 
@@ -120,7 +121,6 @@ extension CESQLEvaluation {
     /// The type of the right operand is the one to compare in (section 3.7, ambiguous operators).
     private mutating func equality(_ left: Outcome, _ right: Outcome, isNegated: Bool) -> Outcome {
         guard !left.failed, !right.failed, let value = cast(left, to: right.value.type) else { return failed(.boolean) }
-        guard isAffordable(cost(of: value)) else { return failed(.boolean) }
         return Outcome(value: .boolean((value == right.value) != isNegated))
     }
 
@@ -166,7 +166,7 @@ extension CESQLEvaluation {
         for index in members.range where !isFound {
             if anyFailed && !isComplete { break }
             let member = outcome(of: program.operands[index])
-            guard !operand.failed, let value = cast(member, to: operand.value.type), isAffordable(cost(of: value)) else {
+            guard !operand.failed, let value = cast(member, to: operand.value.type) else {
                 anyFailed = true
                 continue
             }
@@ -181,7 +181,7 @@ extension CESQLEvaluation {
         for (place, index) in slice.range.enumerated() {
             if anyFailed && !isComplete { break }
             let argument = outcome(of: program.operands[index])
-            guard let value = cast(argument, to: function.type(ofArgument: place)), isAffordable(cost(of: value)) else {
+            guard let value = cast(argument, to: function.type(ofArgument: place)) else {
                 anyFailed = true
                 continue
             }
@@ -191,7 +191,7 @@ extension CESQLEvaluation {
         do {
             let value = try function.body(arguments)
             if value.type == function.returns { return Outcome(value: value) }
-            record(.functionEvaluation) { "\(function.name) returned \(value), which is no \(function.returns.rawValue)" }
+            record(.functionEvaluation) { "\(function.name) returned \(value.excerpt), which is no \(function.returns.rawValue)" }
         } catch {
             record(error.kind) { error.message }
             if let value = error.value, value.type == function.returns { return Outcome(value: value, failed: true) }
@@ -205,30 +205,23 @@ extension CESQLEvaluation {
 extension CESQLEvaluation {
     private func failed(_ type: CESQLType) -> Outcome { Outcome(value: type.zero, failed: true) }
 
-    /// nil where the operand has an error, and where it cannot be cast, which is recorded.
-    private mutating func boolean(_ operand: Outcome) -> Bool? {
+    /// nil where the operand has an error, and where it cannot be cast, which is recorded. What looks at a text pays for it here.
+    private mutating func cast(_ operand: Outcome, to type: CESQLType) -> CESQLValue? {
         if operand.failed { return nil }
-        if let value = operand.value.boolean { return value }
-        recordCast(operand.value, to: .boolean)
+        if case .string(let text) = operand.value, !isAffordable(text.utf8.count) { return nil }
+        if let value = operand.value.cast(to: type) { return value }
+        record(.cast) { "\(operand.value.excerpt) cannot be cast to \(type.rawValue)" }
         return nil
+    }
+
+    private mutating func boolean(_ operand: Outcome) -> Bool? {
+        if !operand.failed, case .boolean(let value) = operand.value { return value }
+        return cast(operand, to: .boolean)?.boolean
     }
 
     private mutating func integer(_ operand: Outcome) -> Int32? {
-        if operand.failed { return nil }
-        if let value = operand.value.integer { return value }
-        recordCast(operand.value, to: .integer)
-        return nil
-    }
-
-    private mutating func cast(_ operand: Outcome, to type: CESQLType) -> CESQLValue? {
-        if operand.failed { return nil }
-        if let value = operand.value.cast(to: type) { return value }
-        recordCast(operand.value, to: type)
-        return nil
-    }
-
-    private mutating func recordCast(_ value: CESQLValue, to type: CESQLType) {
-        record(.cast) { "\(value) cannot be cast to \(type.rawValue)" }
+        if !operand.failed, case .integer(let value) = operand.value { return value }
+        return cast(operand, to: .integer)?.integer
     }
 
     private mutating func record(_ kind: CESQLError.Kind, _ message: () -> String) {
@@ -237,18 +230,13 @@ extension CESQLEvaluation {
         errors.append(CESQLError(kind: kind, message: message()))
     }
 
-    private func cost(of value: CESQLValue) -> Int {
-        if case .string(let text) = value { return text.utf8.count }
-        return 0
-    }
-
     /// Takes from what the evaluation may cost. Once that is used up, everything is an error.
     private mutating func isAffordable(_ cost: Int) -> Bool {
-        let wasAffordable = work >= 0
         work -= cost
         if work >= 0 { return true }
-        if wasAffordable || firstError == nil {
-            record(.generic) { "the evaluation looked at more than \(CESQLExpression.workMax) bytes" }
+        if !isExhausted {
+            isExhausted = true
+            record(.generic) { "the evaluation took more than \(CESQLExpression.workMax) steps" }
         }
         return false
     }

@@ -9,12 +9,15 @@ public import CloudEvents
 public struct CESQLExpression: Sendable {
     /// The longest expression, in UTF-8 bytes.
     public static let bytesMax = 65_536
-    /// How deep parentheses, calls, NOT, `-`, LIKE and IN may be nested. Chains such as `a OR b OR c` are one level, however long.
+    /// How deep parentheses, calls, NOT, `-`, LIKE and IN may be nested. A chain such as `a OR b OR c` is one level, however
+    /// long.
     public static let nestingMax = 64
     /// What one evaluation may cost: a step for each operator and value, and for each byte of text that one of them looks at.
     public static let workMax = 4_194_304
     /// How many errors of one evaluation are kept.
     public static let errorsMax = 100
+    /// How many warnings of one expression are kept.
+    public static let warningsMax = 100
 
     /// As it was written.
     public let text: String

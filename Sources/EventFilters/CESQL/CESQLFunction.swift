@@ -1,7 +1,7 @@
 /// A function that expressions can call (specification, section 3.5).
 ///
-/// Arguments arrive cast to their parameters' types; the function is not called where one of them has an error. It must be pure and
-/// quick: it runs for every event that a filter with it is asked about.
+/// Arguments arrive cast to their parameters' types; the function is not called where one of them has an error. It must be
+/// pure and quick: it runs for every event that a filter with it is asked about.
 ///
 ///     CESQLFunction("HASPREFIX", [.string, .string], returns: .boolean) { arguments throws(CESQLFunctionFailure) in
 ///         .boolean(arguments[0].text.utf8.starts(with: arguments[1].text.utf8))
@@ -20,7 +20,7 @@ public struct CESQLFunction: Sendable {
     public init(
         _ name: String, _ parameters: [CESQLType], variadic: CESQLType? = nil, returns: CESQLType, body: @escaping Body
     ) {
-        self.name = name.uppercased()
+        self.name = CESQLCharacter.uppercased(name)
         self.parameters = parameters
         self.variadic = variadic
         self.returns = returns
@@ -42,7 +42,7 @@ public struct CESQLFunctionFailure: Error, Sendable {
     public var message: String
     /// What the call is worth nonetheless; nil for the zero value of the function's type.
     public var value: CESQLValue?
-    /// `functionEvaluation`, except for the arithmetic of `ABS`.
+    /// `functionEvaluation`, except for the arithmetic of `ABS` and the size of `CONCAT_WS`.
     var kind: CESQLError.Kind = .functionEvaluation
 
     public init(message: String, value: CESQLValue? = nil) {

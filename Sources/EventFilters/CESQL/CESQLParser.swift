@@ -253,6 +253,7 @@ extension CESQLParser {
     }
 
     private mutating func warn(_ message: String, at offset: Int? = nil) {
+        guard warnings.count < CESQLExpression.warningsMax else { return }
         warnings.append(CESQLWarning(message, at: offset ?? token.start, of: lexer.text))
     }
 

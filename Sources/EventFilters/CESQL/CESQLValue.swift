@@ -106,6 +106,12 @@ extension CESQLValue: CustomStringConvertible {
         if case .string(let text) = self { return "\"\(text)\"" }
         return text
     }
+
+    /// For a message: a long text is cut.
+    var excerpt: String {
+        guard case .string(let text) = self, text.unicodeScalars.count > 64 else { return description }
+        return "\"\(String(text.unicodeScalars.prefix(64)))…\""
+    }
 }
 
 /// What came of an expression: always a value, and what went wrong on the way (section 3.3).
@@ -209,6 +215,11 @@ enum CESQLPlace {
 enum CESQLCharacter {
     static func digit(_ byte: UInt8) -> Int32? {
         byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") ? Int32(byte - UInt8(ascii: "0")) : nil
+    }
+
+    /// In ASCII alone: full case mapping makes `SS` of `ß`, a name of one that is none.
+    static func uppercased(_ name: String) -> String {
+        String(decoding: name.utf8.map { $0 >= 0x61 && $0 <= 0x7A ? $0 & 0xDF : $0 }, as: UTF8.self)
     }
 
     static func isLetter(_ byte: UInt8) -> Bool { byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z") }

@@ -1,7 +1,8 @@
 /// A pattern of `LIKE` (specification, section 3.4.3), taken apart once.
 ///
-/// The pieces between the `%` are found one after another, each as far to the left as it goes, so nothing is tried twice. A piece is
-/// searched with one bit for each of its first 64 characters (Shift-And): each character of the text is looked at once.
+/// The pieces between the `%` are found one after another, each as far to the left as it goes, so nothing is tried twice. A
+/// piece is searched with one bit for each of its first 64 characters (Shift-And): each character of the text is looked at
+/// once.
 ///
 ///     'order.%.v_'  ─►  "order." at the start, "v_" at the end
 struct LikePattern: Sendable {
@@ -18,10 +19,10 @@ struct LikePattern: Sendable {
 
     /// What a text of this pattern must begin with: all that stands before the first `%` or `_`.
     let prefix: String
+    /// What it must end with: all that stands after the last.
+    let suffix: String
     /// Whether only ``prefix`` itself matches.
     let isExact: Bool
-    /// Whether ``prefix`` and anything after it matches.
-    let isPrefixOnly: Bool
 
     /// Between two `%` each, in order; the first also stands at the start of the text, the last at its end. One: no `%` at all.
     private let pieces: [Piece]
@@ -38,16 +39,19 @@ struct LikePattern: Sendable {
             default: pieces[pieces.count - 1].append(scalar.value)
             }
         }
-        var prefix = String.UnicodeScalarView()
-        prefix.append(contentsOf: pieces[0].prefix { $0 != Self.anyCharacter }.compactMap(UnicodeScalar.init))
-        self.prefix = String(prefix)
-        let isLiteral = prefix.count == pieces[0].count
-        isExact = isLiteral && pieces.count == 1
-        isPrefixOnly = isLiteral && pieces.count == 2 && pieces[1].isEmpty
+        func text(_ symbols: some Sequence<Symbol>) -> String {
+            var scalars = String.UnicodeScalarView()
+            scalars.append(contentsOf: symbols.compactMap(UnicodeScalar.init))
+            return String(scalars)
+        }
+        let (first, last) = (pieces[0], pieces[pieces.count - 1])
+        prefix = text(first.prefix { $0 != Self.anyCharacter })
+        suffix = text(last.reversed().prefix { $0 != Self.anyCharacter }.reversed())
+        isExact = pieces.count == 1 && !first.contains(Self.anyCharacter)
         // An empty piece between two `%` asks for nothing.
         let inner = pieces.dropFirst().dropLast().filter { !$0.isEmpty }
-        let outer = pieces.count > 1 ? [pieces[pieces.count - 1]] : []
-        self.pieces = ([pieces[0]] + inner + outer).map(Self.piece)
+        let outer = pieces.count > 1 ? [last] : []
+        self.pieces = ([first] + inner + outer).map(Self.piece)
     }
 
     private static func piece(_ symbols: [Symbol]) -> Piece {
@@ -109,7 +113,7 @@ struct LikePattern: Sendable {
             // The rest of a piece of more than 64 characters is compared in place, and paid for.
             let rest = piece.symbols[64...]
             work -= rest.count
-            guard work > 0 else { return nil }
+            guard work >= 0 else { return nil }
             if let end = end(of: rest, in: bytes, at: position) { return end }
         }
         return nil
