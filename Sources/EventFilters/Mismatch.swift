@@ -44,7 +44,9 @@ extension Mismatch: CustomStringConvertible {
             let was = seen.map { ", was \"\($0)\"" } ?? (isNegated ? "" : ", and the event does not have it")
             return "\(name) must \(isNegated ? "not " : "")\(Self.relation(dialect, expected))\(was)"
         case .expression(let text, let result, let seen):
-            let values = seen.map { "\($0.name) \($0.value.map { "was \"\($0)\"" } ?? "is not there")" }
+            // An error for an attribute that is not there says so itself.
+            let told = result.errors.isEmpty ? seen : seen.filter { $0.value != nil }
+            let values = told.map { "\($0.name) \($0.value.map { "was \"\($0)\"" } ?? "is not there")" }
             let came =
                 if let error = result.errors.first {
                     "is an error: \(error.message)"
