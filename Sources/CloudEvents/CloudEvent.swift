@@ -79,9 +79,24 @@ extension Attributes {
     /// Where an attribute stands, or nil where the event does not have it.
     package func firstIndex(of name: AttributeName) -> Int? {
         storage.withUnsafeBufferPointer { attributes in
-            for index in attributes.indices where name.isSame(as: attributes[index].name) { return index }
-            return nil
+            name.bytes.withUnsafeBufferPointer { bytes in
+                for index in attributes.indices where Self.isSame(attributes[index].name, bytes) { return index }
+                return nil
+            }
         }
+    }
+
+    /// The value at a place; it alone, so that no name is retained on a filter's way.
+    package func value(at index: Int) -> AttributeValue { storage[index].value }
+
+    /// Counts first: most comparisons end there.
+    @inline(__always)
+    private static func isSame(_ name: borrowing String, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard name.utf8.count == bytes.count else { return false }
+        return name.utf8.withContiguousStorageIfAvailable { name in
+            for index in bytes.indices where name[index] != bytes[index] { return false }
+            return true
+        } ?? name.utf8.elementsEqual(bytes)
     }
 
     /// Replaces an attribute's value, or appends it where it is new.
@@ -109,15 +124,10 @@ extension Attributes {
 /// The name of an attribute, made ready to be looked for again and again.
 package struct AttributeName: Sendable, Hashable, CustomStringConvertible {
     package let description: String
-    private let bytes: [UInt8]
+    fileprivate let bytes: [UInt8]
 
     package init(_ name: String) {
         description = name
         bytes = Array(name.utf8)
-    }
-
-    /// Counts first: most comparisons end there.
-    fileprivate func isSame(as name: String) -> Bool {
-        name.utf8.count == bytes.count && name.utf8.elementsEqual(bytes)
     }
 }

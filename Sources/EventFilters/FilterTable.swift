@@ -41,7 +41,7 @@ struct FilterTable: Sendable {
     func forEachChild(_ attributes: Attributes, _ body: (Int32) -> Void) {
         guard let index = attributes.firstIndex(of: name) else { return }
         for node in present { body(node) }
-        switch attributes[index].value {
+        switch attributes.value(at: index) {
         case .string(let text), .uri(let text), .uriReference(let text), .timestamp(let text): look(text, body)
         case let other: look(other.text, body)
         }

@@ -60,7 +60,7 @@ struct AttributeTest: Sendable, Hashable {
     func holds(for attributes: Attributes) -> Bool {
         guard let index = attributes.firstIndex(of: name) else { return false }
         if relation == .present { return true }
-        return switch attributes[index].value {
+        return switch attributes.value(at: index) {
         case .string(let text), .uri(let text), .uriReference(let text), .timestamp(let text): holds(for: text)
         case let other: holds(for: other.text)
         }
@@ -70,8 +70,16 @@ struct AttributeTest: Sendable, Hashable {
         switch relation {
         case .present: true
         case .equal: hasSameBytes(text, value)
-        case .prefix: withUTF8(of: text) { $0.count >= value.count && $0.prefix(value.count).elementsEqual(value) }
-        case .suffix: withUTF8(of: text) { $0.count >= value.count && $0.suffix(value.count).elementsEqual(value) }
+        case .prefix: holds(for: text) { UnsafeBufferPointer(rebasing: $0.prefix($1)) }
+        case .suffix: holds(for: text) { UnsafeBufferPointer(rebasing: $0.suffix($1)) }
         }
+    }
+
+    @inline(__always)
+    private func holds(
+        for text: String, _ part: (UnsafeBufferPointer<UInt8>, Int) -> UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        guard text.utf8.count >= value.count else { return false }
+        return withUTF8(of: text) { text in value.withUnsafeBufferPointer { isSame(part(text, $0.count), $0) } }
     }
 }

@@ -6,8 +6,8 @@ import Testing
 
 @Suite struct `A CESQL expression` {
     private static let files = [
-        "arithmetic", "attribute-types", "casts", "comparison", "equality", "errors", "exists", "functions", "identifiers", "in",
-        "like", "literals", "logic", "precedence", "strings",
+        "arithmetic", "attribute-types", "casts", "comparison", "equality", "errors", "exists", "functions", "fuzz-findings",
+        "identifiers", "in", "like", "literals", "logic", "precedence", "strings",
     ]
 
     private static func vectors<Vector: Decodable & Sendable>(_ file: String) -> [Vector] {

@@ -31,22 +31,19 @@ enum CESQLBuiltIn {
         .string(arguments.reduce(into: "") { $0 += $1.text })
     }
 
-    /// The one function whose text can be far longer than its arguments, so it is measured before it is made.
+    /// The one function whose text can be far longer than its arguments.
     private static let concatWithSeparator = CESQLFunction("CONCAT_WS", [.string], variadic: .string, returns: .string) {
-        arguments throws(CESQLFunctionFailure) in
-        let separator = arguments[0].text
-        let texts = arguments.dropFirst().map(\.text)
-        let bytes = texts.reduce(max(texts.count - 1, 0) * separator.utf8.count) { $0 + $1.utf8.count }
-        guard bytes <= CESQLExpression.workMax else {
-            var failure = CESQLFunctionFailure(message: "CONCAT_WS would make more than \(CESQLExpression.workMax) bytes")
-            failure.kind = .generic
-            throw failure
-        }
-        return .string(texts.joined(separator: separator))
+        arguments in
+        .string(arguments.dropFirst().map(\.text).joined(separator: arguments[0].text))
+    }.costing { arguments in
+        // The separator is written again and again.
+        arguments.count * arguments[0].text.utf8.count
     }
 
     private static func string(_ name: String, _ change: @escaping @Sendable (String) -> String) -> CESQLFunction {
+        // A look into Unicode's tables for each scalar costs about as much as eight bytes elsewhere.
         CESQLFunction(name, [.string], returns: .string) { arguments in .string(change(arguments[0].text)) }
+            .costing { arguments in 7 * arguments[0].text.utf8.count }
     }
 
     @Sendable private static func trimmed(_ text: String) -> String {

@@ -56,7 +56,7 @@ struct CESQLEvaluation {
     }
 
     private func attribute(of index: Int) -> CESQLValue {
-        switch attributes[index].value {
+        switch attributes.value(at: index) {
         case .boolean(let value): .boolean(value)
         case .integer(let value): .integer(value)
         case .string(let text), .uri(let text), .uriReference(let text), .timestamp(let text): .string(text)
@@ -69,6 +69,8 @@ struct CESQLEvaluation {
             record(.missingAttribute) { "the event has no attribute \(name)" }
             return failed(.boolean)
         }
+        // Only a binary attribute's text has to be made first.
+        if case .binary(let bytes) = attributes.value(at: index), !isAffordable(bytes.count) { return failed(.string) }
         return Outcome(value: attribute(of: index))
     }
 }
@@ -187,7 +189,7 @@ extension CESQLEvaluation {
             }
             arguments.append(value)
         }
-        guard !anyFailed else { return failed(function.returns) }
+        guard !anyFailed, isAffordable(function.cost(arguments)) else { return failed(function.returns) }
         do {
             let value = try function.body(arguments)
             if value.type == function.returns { return Outcome(value: value) }

@@ -16,6 +16,8 @@ public struct CESQLFunction: Sendable {
     public let variadic: CESQLType?
     public let returns: CESQLType
     let body: Body
+    /// What a call costs beside looking at each byte of its arguments once.
+    private(set) var cost: @Sendable ([CESQLValue]) -> Int = { _ in 0 }
 
     public init(
         _ name: String, _ parameters: [CESQLType], variadic: CESQLType? = nil, returns: CESQLType, body: @escaping Body
@@ -25,6 +27,13 @@ public struct CESQLFunction: Sendable {
         self.variadic = variadic
         self.returns = returns
         self.body = body
+    }
+
+    /// The same function at another cost.
+    func costing(_ cost: @escaping @Sendable ([CESQLValue]) -> Int) -> CESQLFunction {
+        var function = self
+        function.cost = cost
+        return function
     }
 
     func accepts(_ argumentCount: Int) -> Bool {
@@ -42,7 +51,7 @@ public struct CESQLFunctionFailure: Error, Sendable {
     public var message: String
     /// What the call is worth nonetheless; nil for the zero value of the function's type.
     public var value: CESQLValue?
-    /// `functionEvaluation`, except for the arithmetic of `ABS` and the size of `CONCAT_WS`.
+    /// `functionEvaluation`, except for the arithmetic of `ABS`.
     var kind: CESQLError.Kind = .functionEvaluation
 
     public init(message: String, value: CESQLValue? = nil) {

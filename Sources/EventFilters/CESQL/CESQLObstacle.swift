@@ -23,11 +23,10 @@ extension CESQLExpression {
         var node = program.root
         guard result(of: node) != CESQLResult(value: .boolean(true)) else { return nil }
         while let operands = program.conjunction(node) {
-            let next = operands.first { operand in
-                let result = result(of: operand)
-                return !result.errors.isEmpty || result.value.boolean != true
-            }
-            guard let next else { break }
+            // One evaluation for all of them, so that all of them together cost no more than one may.
+            var evaluation = CESQLEvaluation(program, attributes: attributes, isComplete: true)
+            let next = operands.first { evaluation.run(from: $0).boolean != true || !evaluation.errors.isEmpty }
+            guard let next, result(of: next) != CESQLResult(value: .boolean(true)) else { break }
             node = next
         }
         let bytes = Array(text.utf8)[program.places[Int(node)]]

@@ -15,6 +15,17 @@ struct LikePattern: Sendable {
         /// The bits of the places at which a scalar may stand; a scalar that is not listed may stand at those of `_` only.
         let masks: [(scalar: Symbol, bits: UInt64)]
         let anyBits: UInt64
+
+        /// Halves the masks, which are sorted: a piece may have 64 of them.
+        @inline(__always)
+        func bits(of scalar: Symbol) -> UInt64 {
+            var (low, high) = (0, masks.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if masks[middle].scalar < scalar { low = middle + 1 } else { high = middle }
+            }
+            return low < masks.count && masks[low].scalar == scalar ? masks[low].bits : anyBits
+        }
     }
 
     /// What a text of this pattern must begin with: all that stands before the first `%` or `_`.
@@ -105,8 +116,7 @@ struct LikePattern: Sendable {
         var position = start
         while position < bytes.count {
             let (scalar, length) = decode(bytes, at: position)
-            let bits = piece.masks.first { $0.scalar == scalar }?.bits ?? piece.anyBits
-            state = ((state << 1) | 1) & bits
+            state = ((state << 1) | 1) & piece.bits(of: scalar)
             position += length
             guard state & found != 0 else { continue }
             guard piece.symbols.count > 64 else { return position }
