@@ -1,11 +1,19 @@
 package import ApusPorts
 internal import BrokerMemory
 internal import BrokerSQLite
+internal import SourcePing
+package import ApusResources
 
-/// What this build is made of: the one list of log backends, and the node's own store.
+/// What this build is made of: the lists of log backends and of sources, and the node's own store.
 package enum Registry {
     /// Every broker class that this build knows. The first is the default (promise 24).
     package static let backends: [any LogBackend.Type] = [SQLiteBackend.self, MemoryBackend.self]
+
+    /// Every kind of source that this build knows.
+    package static let sources: [any SourceKind.Type] = [PingSource.self]
+
+    /// Their schemas, for whatever reads documents.
+    package static let catalog = SourceCatalog(sources.map { $0.schema })
 }
 
 /// The node's data directory, locked for as long as this lives, and the resources in it.
