@@ -82,6 +82,7 @@ extension Controller {
                 kind: Broker.kind, namespace: trigger.metadata.namespace, name: trigger.brokerName)
             try await services[broker]?.dispatcher.forget(trigger.metadata.name)
         case .configMap: break
+        case .source: break
         }
     }
 }

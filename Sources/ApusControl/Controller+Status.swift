@@ -96,7 +96,7 @@ extension Controller {
             }
             trigger.status.annotations = annotations
             return Resource.trigger(trigger).document()
-        case .configMap: return resource.document()
+        case .configMap, .source: return resource.document()
         }
     }
 

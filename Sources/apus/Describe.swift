@@ -32,7 +32,7 @@ struct Describe: AsyncParsableCommand {
             case .trigger(let trigger):
                 let broker = try? await client.get(.broker, namespace: namespace, name: trigger.brokerName)
                 Console.print(Description.lines(of: trigger, broker: broker, now: .now))
-            case .configMap: break
+            case .configMap, .source: break
             }
         }
     }
