@@ -19,6 +19,8 @@ package enum Registry {
 /// The node's data directory, locked for as long as this lives, and the resources in it.
 package struct NodeStore: Sendable {
     package let resources: any ResourceStore
+    /// What sources keep between their starts; closed with the resources.
+    package let progress: any ProgressStore
     private let directory: DataDirectory
 
     package var path: String { directory.path }
@@ -26,6 +28,7 @@ package struct NodeStore: Sendable {
     /// Makes and locks the directory, and opens the resources: one process a directory.
     package static func open(dataDirectory: String) async throws -> NodeStore {
         let directory = try DataDirectory.lock(dataDirectory)
-        return NodeStore(resources: try await SQLiteResourceStore.open(dataDirectory: directory.path), directory: directory)
+        let store = try await SQLiteResourceStore.open(dataDirectory: directory.path)
+        return NodeStore(resources: store, progress: store, directory: directory)
     }
 }

@@ -20,6 +20,11 @@ public struct SourceResource: Sendable, Equatable {
 
     public var isPaused: Bool { metadata.annotations[Annotation.paused] == "true" }
 
+    /// The retries towards a sink by `uri`: a trigger's default where the source sets no `delivery`.
+    public var effectiveDelivery: EffectiveDelivery {
+        EffectiveDelivery(delivery.flatMap { $0.isEmpty ? nil : $0 } ?? .brokerDefault)
+    }
+
     /// Reads the spec with the reader that the checks had; what is reported is nothing new.
     public func read<Value>(_ body: (inout FieldReader) -> Value) -> Value? {
         guard
@@ -79,15 +84,15 @@ extension SourceResource {
         let place = reader.place("extensions")
         let extensions = reader.texts("extensions") ?? []
         reader.finish()
-        for (name, _) in extensions {
-            let isName = !name.isEmpty && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }
-            if !isName || name == "data" || name == "specversion" {
-                spec.report.add(
-                    Path.member(name, of: place),
-                    "must be the name of an attribute: lower case letters and digits, not data or specversion")
+        let attributes = extensions.sorted { $0.name < $1.name }.map { Attribute(name: $0.name, value: .string($0.value)) }
+        for attribute in attributes {
+            do {
+                _ = try CloudEvent(id: "1", source: "/", type: "t", extensions: [attribute])
+            } catch {
+                spec.report.add(Path.member(attribute.name, of: place), "must be an extension attribute: \(error.message)")
             }
         }
-        return extensions.sorted { $0.name < $1.name }.map { Attribute(name: $0.name, value: .string($0.value)) }
+        return attributes
     }
 
     /// As Kubernetes would give it. Without status it is what the node stores.

@@ -119,6 +119,9 @@ public struct SourceCatalog: Sendable {
             }
     }
 
+    /// The same without a kind's other versions.
+    public var kindsServed: [ResourceKind] { ResourceKind.served + schemas.map(\.kind) }
+
     /// The kind that a person means by a plural, a singular or a kind's name, in any case.
     public func named(_ name: String) -> ResourceKind? {
         let name = name.lowercased()

@@ -152,6 +152,7 @@ public enum Reason {
     public static let eventPoliciesDisabled = "OIDCDisabled"
     public static let sinkMissing = "SinkMissing"
     public static let sinkNotFound = "NotFound"
+    public static let sourceStarting = "Starting"
     /// A source is stopped by the annotation `apus.dev/paused`.
     public static let paused = "Paused"
     /// The class is not in this build (promise 24).
