@@ -87,7 +87,8 @@ let rooms = [
     .executableTarget(
         name: "apus",
         dependencies: [
-            "ApusRegistry", "ApusServer", "ApusControl", "ApusDelivery", "ApusDispatch", "ApusIntake", "ApusClient", "ApusHTTP",
+            "ApusRegistry", "SourcePing", "ApusServer", "ApusControl", "ApusDelivery", "ApusDispatch", "ApusIntake", "ApusClient",
+            "ApusHTTP",
             "ApusPorts", "ApusResources", "EventFilters", "CloudEvents", "ApusTelemetry", arguments, logging, nio, nioPosix,
         ], path: "Sources/apus", swiftSettings: house),
 ]
@@ -114,7 +115,7 @@ let package = Package(
             swiftSettings: house),
         tests("CloudEventsTests", ["CloudEvents"]),
         tests("EventFiltersTests", ["EventFilters", "CloudEvents"]),
-        tests("ApusResourcesTests", ["ApusResources", "EventFilters", "CloudEvents"]),
+        tests("ApusResourcesTests", ["ApusRegistry", "ApusResources", "EventFilters", "CloudEvents"]),
         tests("ApusHTTPTests", ["ApusHTTP", "CloudEvents", nio]),
         tests(
             "ApusIntakeTests",

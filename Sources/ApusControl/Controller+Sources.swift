@@ -72,7 +72,8 @@ extension Controller {
         }
         return SinkEmitter(
             destination: Destination(url: sink.url, caCerts: sink.caCerts), namespace: source.metadata.namespace,
-            policy: DeliveryPolicy(source.effectiveDelivery, jitter: 0.1), sinks: sinks, clock: sourceClock, seed: environment.seed())
+            policy: DeliveryPolicy(source.effectiveDelivery, jitter: 0.1), sinks: sinks, clock: sourceClock,
+            seed: environment.seed())
     }
 
     /// What is known of a source, for its status.
@@ -107,7 +108,6 @@ struct PlannedSource: Sendable {
 
     /// Whether it is to run.
     var runs: Bool { !source.isPaused && destination != nil }
-
 
     /// Equal text is an equal source: nothing is to be started anew.
     var fingerprint: String {

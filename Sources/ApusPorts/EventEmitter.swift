@@ -2,8 +2,8 @@ public import CloudEvents
 
 /// Where a source's events go: the one door of a Broker, or a `uri` (law 1). What it returned from is as durable as a 202.
 public protocol EventEmitter: Sendable {
-    /// Emits a batch, in order. A broker's log has all of it when this returns, as one durable append; a `uri` has answered 2xx to
-    /// each of its events.
+    /// Emits a batch, in order. When this returns, a broker's log has all of it, as one durable append, or a `uri` has answered
+    /// 2xx to each of its events.
     ///
     /// A full queue makes this wait, not fail. A `uri` is tried again as a trigger's subscriber is, by the default policy.
     /// Order across calls is that of the calls where each waits for the one before; several at once are fine.
@@ -65,7 +65,7 @@ public struct RawRecord: Sendable, Equatable {
 /// Why the sink did not take a batch.
 public struct EmitFailure: Error, Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
-        /// The event at `index` is never taken, however often it comes: bury it and go on.
+        /// The event at `index` is never taken, however often it comes: bury it.
         case refused(index: Int)
         /// Not now: the broker is not there or its log cannot be written, the `uri` failed all its retries. Trying again may help.
         case unavailable

@@ -1,8 +1,8 @@
 package import ApusPorts
+package import ApusResources
 internal import BrokerMemory
 internal import BrokerSQLite
 internal import SourcePing
-package import ApusResources
 
 /// What this build is made of: the lists of log backends and of sources, and the node's own store.
 package enum Registry {

@@ -11,6 +11,7 @@ struct Explain: ParsableCommand {
               apus explain trigger
               apus explain trigger.spec.delivery
               apus explain broker.spec.delivery.backoffPolicy
+              apus explain pingsource
               apus explain limits
             """)
 

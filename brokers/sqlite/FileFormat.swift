@@ -98,8 +98,10 @@ extension FileFormat {
         migrations: [1: "ALTER TABLE parked ADD COLUMN first_attempt_at INTEGER;"])
 
     /// What sources keep between their starts.
-    private static let progress =
-        "CREATE TABLE progress (uid TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (uid, name)) WITHOUT ROWID;"
+    private static let progress = """
+        CREATE TABLE progress (
+            uid TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (uid, name)) WITHOUT ROWID;
+        """
 
     /// The node's resources. Version 1 knew no sources.
     static let resources = FileFormat(

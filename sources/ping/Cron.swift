@@ -52,6 +52,16 @@ package struct Cron: Sendable, Equatable {
         return (count, last)
     }
 
+    /// A tick as the zone's wall shows it, with its offset and weekday: `2026-03-29T03:00:00+02:00  Sun  Europe/Berlin`.
+    package func wallText(_ tick: Timestamp) -> String {
+        let second = Self.floor(tick.nanoseconds, 1_000_000_000), offset = zone.offset(at: second)
+        let wall = Timestamp(nanoseconds: (second + offset) * 1_000_000_000).rfc3339.dropLast()
+        let minutes = abs(offset) / 60
+        let parts = [minutes / 60, minutes % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }
+        let day = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][zone.civil(at: second).weekday]
+        return "\(wall)\(offset < 0 ? "-" : "+")\(parts[0]):\(parts[1])  \(day)  \(zone.name)"
+    }
+
     /// A leap day may be eight years away.
     package static let yearsLookedAhead = 9
 

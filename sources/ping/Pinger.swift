@@ -68,7 +68,7 @@ struct Pinger: EventSource {
         }
     }
 
-    /// The event of a tick. Its id follows from the tick, so that one that is emitted again after a crash is a duplicate which the
+    /// The event of a tick. Its id follows from the tick: one that is emitted again after a crash is a duplicate, which the
     /// broker's window takes out.
     private func item(_ tick: Timestamp, uid: String) throws(SourceFailure) -> SourceItem {
         do {

@@ -11,7 +11,7 @@ public struct SourceSchema: Sendable {
     public var origin: String
     /// The living condition that ``SourceFacts/source`` becomes, beside `SinkProvided`: `Deployed` for a PingSource.
     public var condition: String
-    /// The kind's own fields, by their path from the document's top (`spec.schedule`), for `apus explain`.
+    /// The kind's own fields, by their path from the document's top (`spec.schedule`).
     public var fields: [Field]
     /// The kind's own annotations under `apus.dev/`, by name.
     public var annotations: [Field]
