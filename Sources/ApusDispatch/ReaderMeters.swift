@@ -37,6 +37,7 @@ struct ReaderMeters {
         case .rejected: gaveUp[0]
         case .retriesExhausted: gaveUp[1]
         case .hopsExhausted: gaveUp[2]
+        case .unreadable: gaveUp[3]
         }
     }
 

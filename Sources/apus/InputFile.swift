@@ -1,4 +1,5 @@
 import ApusControl
+import ApusRegistry
 import ApusResources
 import ArgumentParser
 import CloudEvents
@@ -41,7 +42,7 @@ enum ManifestInput {
             if paths.contains("-") {
                 sources.append(Manifests.Source(file: InputFile.name(of: "-"), bytes: try InputFile.bytes("-")))
             }
-            return try Manifests.load(sources)
+            return try Manifests.load(sources, catalog: Registry.catalog)
         } catch let errors as FieldErrors {
             Console.printError(errors.errors.flatMap { [$0.description] + $0.excerptLines })
         } catch let unreadable as ManifestFiles.Unreadable {
