@@ -13,22 +13,18 @@ public struct CompiledFilter: Sendable {
     public static let predicatesMax = 1024
 
     /// Matches every event.
-    public static let everything = CompiledFilter(
-        expressions: [], predicates: [], requirements: [], entry: Predicate.accept)
+    public static let everything = CompiledFilter(expressions: [], graph: PredicateGraph(), requirements: [])
 
     /// What was compiled, as it was written.
     public let expressions: [FilterExpression]
-    let predicates: [Predicate]
+    private let graph: PredicateGraph
     /// All of them must be met.
     let requirements: [Requirement]
-    /// The predicate that is asked first, or a verdict.
-    let entry: Int32
 
-    private init(expressions: [FilterExpression], predicates: [Predicate], requirements: [Requirement], entry: Int32) {
+    private init(expressions: [FilterExpression], graph: PredicateGraph, requirements: [Requirement]) {
         self.expressions = expressions
-        self.predicates = predicates
+        self.graph = graph
         self.requirements = requirements
-        self.entry = entry
     }
 
     /// Compiles expressions that must all match. An empty list matches everything.
@@ -39,9 +35,9 @@ public struct CompiledFilter: Sendable {
         for (index, expression) in expressions.enumerated() {
             try compiler.check(expression, path: "[\(index)]", depth: 1)
         }
-        let entry = compiler.emitAll(expressions, whenTrue: Predicate.accept, whenFalse: Predicate.reject)
-        let requirements = expressions.flatMap { compiler.requirements(of: $0) }
-        self.init(expressions: expressions, predicates: compiler.predicates, requirements: requirements, entry: entry)
+        self.init(
+            expressions: expressions, graph: compiler.graph(of: expressions),
+            requirements: expressions.flatMap { compiler.requirements(of: $0) })
     }
 
     /// Whether an event with these attributes passes.
@@ -55,11 +51,6 @@ public struct CompiledFilter: Sendable {
 
     /// Whether an event with these attributes passes; adds the CESQL expressions that ended in an error, which is a no.
     public func matches(_ attributes: Attributes, evaluationErrors: inout Int) -> Bool {
-        var next = entry
-        while next >= 0 {
-            let holds = predicates[Int(next)].holds(for: attributes, errors: &evaluationErrors)
-            next = holds ? predicates[Int(next)].whenTrue : predicates[Int(next)].whenFalse
-        }
-        return next == Predicate.accept
+        graph.passes(attributes, errors: &evaluationErrors)
     }
 }

@@ -1,6 +1,6 @@
 /// Checks expressions, and turns them into predicates with arrows.
 struct FilterCompiler {
-    private(set) var predicates: [Predicate] = []
+    private var graph = PredicateGraph()
     private var seen = 0
     /// By their bytes: texts that are only canonically equal are different expressions.
     private(set) var parsed: [[UInt8]: CESQLExpression] = [:]
@@ -66,8 +66,14 @@ struct FilterCompiler {
         }
     }
 
+    /// The graph of expressions, once checked, that must all match.
+    mutating func graph(of expressions: [FilterExpression]) -> PredicateGraph {
+        graph.entry = emitAll(expressions, whenTrue: PredicateGraph.accept, whenFalse: PredicateGraph.reject)
+        return graph
+    }
+
     /// Emits from the last to the first, so that an arrow's target is known when it is drawn. Gives the entry.
-    mutating func emitAll(_ children: [FilterExpression], whenTrue: Int32, whenFalse: Int32) -> Int32 {
+    private mutating func emitAll(_ children: [FilterExpression], whenTrue: Int32, whenFalse: Int32) -> Int32 {
         var next = whenTrue
         for child in children.reversed() { next = emit(child, whenTrue: next, whenFalse: whenFalse) }
         return next
@@ -99,12 +105,9 @@ struct FilterCompiler {
     }
 
     /// Tests that must all hold.
-    private mutating func emit(_ tests: [Predicate.Test], whenTrue: Int32, whenFalse: Int32) -> Int32 {
+    private mutating func emit(_ tests: [PredicateGraph.Test], whenTrue: Int32, whenFalse: Int32) -> Int32 {
         var next = whenTrue
-        for test in tests.reversed() {
-            predicates.append(Predicate(test: test, whenTrue: next, whenFalse: whenFalse))
-            next = Int32(predicates.count - 1)
-        }
+        for test in tests.reversed() { next = graph.add(test, whenTrue: next, whenFalse: whenFalse) }
         return next
     }
 }

@@ -24,10 +24,12 @@ public struct FilterIndex: Sendable {
     /// Calls `body` with each id whose filter matches, ascending, and `onError` with those in which a CESQL expression ended in
     /// an error. A filter that could not match is not evaluated, so that it has no error either.
     public func forEachMatch(_ attributes: Attributes, onError: (Int) -> Void = { _ in }, _ body: (Int) -> Void) {
-        tree.forEachCandidate(attributes) { index in
-            var errors = 0
-            if filters[index].filter.matches(attributes, evaluationErrors: &errors) { body(filters[index].id) }
-            if errors > 0 { onError(filters[index].id) }
+        filters.withUnsafeBufferPointer { filters in
+            tree.forEachCandidate(attributes) { index in
+                var errors = 0
+                if filters[index].filter.matches(attributes, evaluationErrors: &errors) { body(filters[index].id) }
+                if errors > 0 { onError(filters[index].id) }
+            }
         }
     }
 

@@ -1,28 +1,32 @@
 internal import CloudEvents
 
 /// Where the filters of an index stand, by what they require.
+///
+/// Everything lies flat, in tables that point at each other by index: an event that asks chases no pointers and counts no
+/// references.
 struct FilterTree: Sendable {
     /// So few filters are tried one by one faster than they are looked up.
-    private static let leafMax = 4
+    fileprivate static let leafMax = 4
 
     /// A stretch of `postings`.
-    private struct Run: Sendable {
+    fileprivate struct Run: Sendable {
         var next: Int
         let end: Int
     }
 
-    private struct Node: Sendable {
+    fileprivate struct Node: Sendable {
         /// The filters that are tried by every event that comes here, ascending.
         let run: Run
-        let tables: [FilterTable]
+        let tables: Range<Int>
     }
 
     /// Indices of filters.
     private let postings: [Int]
     private let nodes: [Node]
-    private let root: Int32
-    /// How many runs one event can gather at most.
-    private let runsMax: Int
+    private let tables: FilterTables
+    private let root: Int
+    /// How many nodes one event can come to at most.
+    private let nodesMax: Int
 
     /// The filters are known by their places in this list.
     init(_ requirements: [[Requirement]]) {
@@ -30,37 +34,49 @@ struct FilterTree: Sendable {
         root = builder.build(requirements.enumerated().map { Item(index: $0.offset, requirements: $0.element) })
         postings = builder.postings
         nodes = builder.nodes
-        runsMax = builder.runsMax(root)
+        tables = builder.tables
+        nodesMax = builder.nodesMaxes[root]
     }
 
     /// Calls `body` with each filter that an event could pass, ascending, and once.
     @inline(__always)
     func forEachCandidate(_ attributes: Attributes, _ body: (Int) -> Void) {
-        withUnsafeTemporaryAllocation(of: Run.self, capacity: runsMax) { runs in
-            var count = 0
-            gather(root, attributes, into: runs, &count)
-            var last = -1
-            while count > 0 {
-                let index = takeSmallest(of: runs, &count)
-                if index != last { body(index) }
-                last = index
+        withUnsafeTemporaryAllocation(of: Run.self, capacity: nodesMax) { runs in
+            var count = gather(attributes, into: runs)
+            postings.withUnsafeBufferPointer { postings in
+                var last = -1
+                while count > 0 {
+                    let index = Self.takeSmallest(of: runs, &count, postings)
+                    if index != last { body(index) }
+                    last = index
+                }
             }
         }
     }
 
-    private func gather(_ node: Int32, _ attributes: Attributes, into runs: UnsafeMutableBufferPointer<Run>, _ count: inout Int) {
-        let run = nodes[Int(node)].run
-        if run.next < run.end {
-            runs[count] = run
-            count += 1
-        }
-        for table in nodes[Int(node)].tables {
-            table.forEachChild(attributes) { child in gather(child, attributes, into: runs, &count) }
+    /// Goes from the root wherever the event's values lead. Gives the number of runs on the way.
+    private func gather(_ attributes: Attributes, into runs: UnsafeMutableBufferPointer<Run>) -> Int {
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: nodesMax) { found in
+            var ahead = FoundNodes(found)
+            ahead.add(root)
+            var count = 0
+            while let index = ahead.next() {
+                let node = nodes[index]
+                if node.run.next < node.run.end {
+                    runs[count] = node.run
+                    count += 1
+                }
+                for table in node.tables { tables.look(table, attributes, into: &ahead) }
+            }
+            return count
         }
     }
 
     /// Takes the smallest index from the heads of the runs; a run that is used up gives its place to the last.
-    private func takeSmallest(of runs: UnsafeMutableBufferPointer<Run>, _ count: inout Int) -> Int {
+    @inline(__always)
+    private static func takeSmallest(
+        of runs: UnsafeMutableBufferPointer<Run>, _ count: inout Int, _ postings: UnsafeBufferPointer<Int>
+    ) -> Int {
         var smallest = 0
         for run in 1..<max(count, 1) where postings[runs[run].next] < postings[runs[smallest].next] { smallest = run }
         let index = postings[runs[smallest].next]
@@ -70,6 +86,27 @@ struct FilterTree: Sendable {
             runs[smallest] = runs[count]
         }
         return index
+    }
+}
+
+/// The nodes to which an event has been led, and not yet come.
+struct FoundNodes {
+    private let nodes: UnsafeMutableBufferPointer<Int>
+    private var start = 0
+    private var end = 0
+
+    fileprivate init(_ nodes: UnsafeMutableBufferPointer<Int>) { self.nodes = nodes }
+
+    mutating func add(_ node: Int) {
+        precondition(end < nodes.count, "the tree was built with room for every node that an event can come to")
+        nodes[end] = node
+        end += 1
+    }
+
+    fileprivate mutating func next() -> Int? {
+        guard start < end else { return nil }
+        start += 1
+        return nodes[start - 1]
     }
 }
 
@@ -85,14 +122,13 @@ extension FilterTree {
     private struct Builder {
         var postings: [Int] = []
         var nodes: [Node] = []
-        /// Beside each node.
-        private var runsMaxes: [Int] = []
-
-        func runsMax(_ node: Int32) -> Int { runsMaxes[Int(node)] }
+        var tables = FilterTables()
+        /// Beside each node: to how many an event can come from there, itself included.
+        var nodesMaxes: [Int] = []
 
         /// Gives the place of the node that holds these filters. Each level looks up one requirement of each, so it ends.
-        mutating func build(_ items: [Item]) -> Int32 {
-            guard items.count > leafMax else { return add(items, tables: [], runsMax: 1) }
+        mutating func build(_ items: [Item]) -> Int {
+            guard items.count > leafMax else { return add(items, tables: 0..<0, nodesMax: 1) }
             var sharers: [AttributeTest: Int] = [:]
             for item in items { for test in item.requirements.flatMap(\.anyOf) { sharers[test, default: 0] += 1 } }
             var rest: [Item] = []
@@ -108,33 +144,32 @@ extension FilterTree {
             return add(rest, groups)
         }
 
-        private mutating func add(_ rest: [Item], _ groups: [AttributeTest: [Item]]) -> Int32 {
-            var children: [AttributeName: [(test: AttributeTest, node: Int32, runsMax: Int)]] = [:]
-            for (test, items) in groups {
-                let node = build(items)
-                children[test.name, default: []].append((test: test, node: node, runsMax: runsMax(node)))
+        private mutating func add(_ rest: [Item], _ groups: [AttributeTest: [Item]]) -> Int {
+            var children: [AttributeName: [(test: AttributeTest, node: Int)]] = [:]
+            for (test, items) in groups { children[test.name, default: []].append((test: test, node: build(items))) }
+            let first = tables.count
+            var nodesMax = 1
+            for (name, entries) in children {
+                let areApart = tables.add(name, entries)
+                nodesMax += areApart ? self.nodesMax(entries) : entries.reduce(0) { $0 + nodesMaxes[$1.node] }
             }
-            let tables = children.map { name, entries in FilterTable(name, entries.map { ($0.test, $0.node) }) }
-            return add(rest, tables: tables, runsMax: children.values.reduce(1) { $0 + Self.runsMax($1) })
+            return add(rest, tables: first..<tables.count, nodesMax: nodesMax)
         }
 
         /// A value has at most one prefix and one suffix of each length, and is equal to one value.
-        private static func runsMax(_ entries: [(test: AttributeTest, node: Int32, runsMax: Int)]) -> Int {
-            var largest: [AttributeTest.Relation: [Int: Int]] = [:]
-            for entry in entries {
-                let length = entry.test.relation == .equal ? 0 : entry.test.value.count
-                largest[entry.test.relation, default: [:]][length, default: 0] = max(
-                    largest[entry.test.relation]?[length] ?? 0, entry.runsMax)
+        private func nodesMax(_ entries: [(test: AttributeTest, node: Int)]) -> Int {
+            let kinds = Dictionary(grouping: entries) { entry in
+                [entry.test.relation.hashValue, entry.test.relation == .equal ? 0 : entry.test.value.count]
             }
-            return largest.values.reduce(0) { $0 + $1.values.reduce(0, +) }
+            return kinds.values.reduce(0) { sum, kind in sum + (kind.map { nodesMaxes[$0.node] }.max() ?? 0) }
         }
 
-        private mutating func add(_ items: [Item], tables: [FilterTable], runsMax: Int) -> Int32 {
+        private mutating func add(_ items: [Item], tables: Range<Int>, nodesMax: Int) -> Int {
             let start = postings.count
             postings += items.map(\.index)
             nodes.append(Node(run: Run(next: start, end: postings.count), tables: tables))
-            runsMaxes.append(runsMax)
-            return Int32(nodes.count - 1)
+            nodesMaxes.append(nodesMax)
+            return nodes.count - 1
         }
     }
 }
