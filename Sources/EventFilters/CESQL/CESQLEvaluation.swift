@@ -55,23 +55,21 @@ struct CESQLEvaluation {
         }
     }
 
-    private func attribute(of index: Int) -> CESQLValue {
-        switch attributes.value(at: index) {
-        case .boolean(let value): .boolean(value)
-        case .integer(let value): .integer(value)
-        case .string(let text), .uri(let text), .uriReference(let text), .timestamp(let text): .string(text)
-        case .binary(let bytes): .string(AttributeValue.binary(bytes).text)
-        }
-    }
-
     private mutating func attribute(_ name: AttributeName) -> Outcome {
         guard let index = attributes.firstIndex(of: name) else {
             record(.missingAttribute) { "the event has no attribute \(name)" }
             return failed(.boolean)
         }
-        // Only a binary attribute's text has to be made first.
-        if case .binary(let bytes) = attributes.value(at: index), !isAffordable(bytes.count) { return failed(.string) }
-        return Outcome(value: attribute(of: index))
+        switch attributes.value(at: index) {
+        case .boolean(let value): return Outcome(value: .boolean(value))
+        case .integer(let value): return Outcome(value: .integer(value))
+        case .string(let text), .uri(let text), .uriReference(let text), .timestamp(let text):
+            return Outcome(value: .string(text))
+        case .binary(let bytes):
+            // Its text alone has to be made first.
+            guard isAffordable(bytes.count) else { return failed(.string) }
+            return Outcome(value: .string(AttributeValue.binary(bytes).text))
+        }
     }
 }
 
