@@ -19,4 +19,6 @@ struct Apus: AsyncParsableCommand {
             CronCommand.self,
             VersionCommand.self,
         ])
+
+    static func main() async { await main(CESQL.withOptionsFirst(Array(CommandLine.arguments.dropFirst()))) }
 }

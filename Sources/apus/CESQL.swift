@@ -12,12 +12,12 @@ struct CESQL: ParsableCommand {
             pass where the value is true and there is no error.
 
             Exit code 0 for any value, also with evaluation errors; 1 where the expression does not parse, or the event is none.
-            An expression that begins with - stands after --.
+            An expression that begins with - stands after --; options may stand before or after it all the same.
 
             EXAMPLES
               apus cesql "type LIKE 'com.example.%' AND EXISTS region" --event event.json
               cat event.json | apus cesql "INT(total) > 100" --event - -o json
-              apus cesql -o json -- "-2 + 3"
+              apus cesql -- "-2 + 3" -o json
             """)
 
     enum Output: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -31,6 +31,13 @@ struct CESQL: ParsableCommand {
     @Option(
         name: [.customShort("o"), .long], help: "text, or json: {\"value\": …, \"errors\": [{\"kind\": …, \"message\": …}]}.")
     var output: Output = .text
+
+    /// The command's arguments with the options that follow `-- EXPR` before it, where ArgumentParser looks for them.
+    static func withOptionsFirst(_ arguments: [String]) -> [String] {
+        guard arguments.first == configuration.commandName, let mark = arguments.firstIndex(of: "--") else { return arguments }
+        let options = arguments[mark...].dropFirst(2)
+        return Array(arguments[..<mark]) + Array(options) + Array(arguments[mark..<options.startIndex])
+    }
 
     func run() throws {
         let parsed: CESQLExpression

@@ -12,7 +12,12 @@ enum InputFile {
     static func bytes(_ path: String) throws -> [UInt8] {
         if path == "-" { return Array(FileHandle.standardInput.readDataToEndOfFile()) }
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandFailure("\(path): cannot be read: \(String(cString: strerror(errno)))")
+            let reason = errno
+            var isFolder: ObjCBool = false
+            _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            // Foundation refuses a folder without an error number.
+            throw CommandFailure(
+                "\(path): cannot be read: \(isFolder.boolValue ? "Is a directory" : String(cString: strerror(reason)))")
         }
         return Array(data)
     }

@@ -182,7 +182,9 @@ struct CESQLParser {
             warn("\(reason), so this is always an error", at: place.lowerBound)
             return program.add(.missingFunction(reason: program.missingFunction(reason)), at: place)
         }
-        if let type = CESQLBuiltIn.casts[name] { return program.add(.cast(arguments[0], to: type), at: place) }
+        if arguments.count == 1, let type = CESQLBuiltIn.casts[name] {
+            return program.add(.cast(arguments[0], to: type), at: place)
+        }
         let index = program.function(function)
         return program.add(.call(function: index, arguments: program.slice(operands: arguments)), at: place)
     }

@@ -195,10 +195,13 @@ public struct CESQLWarning: Sendable, Equatable {
 }
 
 enum CESQLPlace {
+    /// By scalars: `"\r\n"` is one Character. A control character is shown as a blank, so that it cannot move the caret.
     static func excerpt(of expression: String, line: Int, column: Int) -> [String] {
-        let lines = expression.split(separator: "\n", omittingEmptySubsequences: false)
-        let shown = line <= lines.count ? String(lines[line - 1]) : ""
-        let indent = shown.unicodeScalars.prefix(column - 1).map { $0 == "\t" ? "\t" : " " }.joined()
+        let lines = expression.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+        let scalars = line <= lines.count ? lines[line - 1] : lines[0]
+        let isControl = { (scalar: UnicodeScalar) in scalar != "\t" && scalar.properties.generalCategory == .control }
+        let shown = String(String.UnicodeScalarView(scalars.map { isControl($0) ? " " : $0 }))
+        let indent = scalars.prefix(column - 1).map { $0 == "\t" ? "\t" : " " }.joined()
         return [shown, indent + "^"]
     }
 
