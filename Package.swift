@@ -72,6 +72,8 @@ let rooms = [
         ]),
     room("ApusClient", ["ApusHTTP", "ApusResources", "CloudEvents", nio, nioPosix]),
     room("ApusTesting", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents"]),
+    .systemLibrary(name: "CRDKafka", path: "Sources/CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+    room("KafkaClient", ["CRDKafka"]),
     .systemLibrary(name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .executableTarget(
         name: "apus",
@@ -101,6 +103,8 @@ let package = Package(
         .target(
             name: "Specs", dependencies: [yaml], path: "specs", exclude: specData, sources: ["Specs.swift"],
             swiftSettings: house),
+        .executableTarget(name: "kmock", dependencies: ["CRDKafka"], path: "Tests/Support/kmock"),
+        .target(name: "TestSupport", path: "Tests/Support", exclude: ["kmock"], swiftSettings: house),
         tests("CloudEventsTests", ["CloudEvents"]),
         tests("EventFiltersTests", ["EventFilters", "CloudEvents"]),
         tests("ApusResourcesTests", ["ApusResources", "EventFilters", "CloudEvents"]),
@@ -131,6 +135,7 @@ let package = Package(
                 "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
             ]),
         tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
+        tests("KafkaClientTests", ["KafkaClient", "TestSupport"]),
         tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
             "EndToEndTests",
