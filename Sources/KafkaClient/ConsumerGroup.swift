@@ -6,6 +6,10 @@ final class ConsumerGroup: Sendable {
     private struct State {
         var core: ClientCore?
         var isEnding = false
+        /// What the owner was told that it has.
+        var told: Set<KafkaPartition> = []
+        /// The rebalance that the owner is told of, or was told of last.
+        var following: Task<Void, Never>?
         var number: UInt = 0
         var commits: [UInt: CheckedContinuation<Result<Void, KafkaError>, Never>] = [:]
     }
@@ -51,14 +55,22 @@ final class ConsumerGroup: Sendable {
 
     /// librdkafka has paused everything and waits for the assign call; it answers heartbeats meanwhile.
     private func rebalance(_ rebalance: KafkaRebalance, _ partitions: [KafkaPartition]) {
-        guard let core = state.withLock({ $0.core }) else { return }
-        Task { [rebalanced, observe] in
-            await rebalanced(rebalance)
-            do throws(KafkaError) {
-                try await core.onLine { handle throws(KafkaError) in try handle.follow(rebalance, partitions) }
-            } catch  where error.reason != .closed {
-                observe(.error(error, nil))
-            } catch {}
+        state.withLock { state in
+            guard let core = state.core else { return }
+            if rebalance.isAssignment {
+                state.told.formUnion(partitions)
+            } else {
+                state.told.subtract(partitions)
+            }
+            state.following = Task { [rebalanced, observe, before = state.following] in
+                await before?.value
+                await rebalanced(rebalance)
+                do throws(KafkaError) {
+                    try await core.onLine { handle throws(KafkaError) in try handle.follow(rebalance, partitions) }
+                } catch {
+                    if error.reason != .closed { observe(.error(error, nil)) }
+                }
+            }
         }
     }
 
@@ -93,11 +105,30 @@ final class ConsumerGroup: Sendable {
         }
         guard isFirst else { return }
         records.end()
+        // One that leaves between a rebalance and its assign call hears no more of it.
+        await waitUntilFollowed(core, within: limit)
         if let handle = try? core.handle(), handle.startLeaving() {
             core.open(left, after: limit)
             await left.wait()
         }
+        await waitUntilFollowed(core, within: limit)
         end(core)
+        let told = state.withLock { state in
+            defer { state.told = [] }
+            return state.told
+        }
+        if !told.isEmpty { await rebalanced(.lost(told.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) })) }
+    }
+
+    private func waitUntilFollowed(_ core: ClientCore, within limit: Duration) async {
+        guard let following = state.withLock({ $0.following }) else { return }
+        let followed = Gate()
+        Task {
+            await following.value
+            followed.open()
+        }
+        core.open(followed, after: limit)
+        await followed.wait()
     }
 
     func end(_ core: ClientCore) {
@@ -126,11 +157,13 @@ extension ClientHandle {
 
     /// Does what the group said, by its protocol: all at once, or only what changes.
     fileprivate func follow(_ rebalance: KafkaRebalance, _ partitions: [KafkaPartition]) throws(KafkaError) {
-        let isAssign = if case .assigned = rebalance { true } else { false }
+        let isAssign = rebalance.isAssignment
         if isAssign { gatherRecords(of: partitions) }
         let list = PartitionList(partitions)
         let error: KafkaError? = use { client, _, _ in
-            let isCooperative = String(cString: rd_kafka_rebalance_protocol(client)) == "COOPERATIVE"
+            // None when the group was left meanwhile.
+            guard let name = rd_kafka_rebalance_protocol(client) else { return nil }
+            let isCooperative = String(cString: name) == "COOPERATIVE"
             switch (isCooperative, isAssign) {
             case (true, true): return KafkaError(owned: list.withPointer { rd_kafka_incremental_assign(client, $0) })
             case (true, false): return KafkaError(owned: list.withPointer { rd_kafka_incremental_unassign(client, $0) })
@@ -186,6 +219,10 @@ extension ClientHandle {
         if code.isError { throw KafkaError(code) }
         _ = try list.positions()
     }
+}
+
+extension KafkaRebalance {
+    fileprivate var isAssignment: Bool { if case .assigned = self { true } else { false } }
 }
 
 extension KafkaError {

@@ -17,7 +17,7 @@ package struct KafkaLogLine: Sendable, Equatable {
     package var text: String
 }
 
-/// What a group did to the partitions of this consumer.
+/// What a group did to the partitions of this consumer. All that is assigned is later revoked or lost, at the latest by a close.
 package enum KafkaRebalance: Sendable, Equatable {
     /// These are about to be read.
     case assigned([KafkaPartition])

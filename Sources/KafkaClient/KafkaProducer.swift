@@ -1,4 +1,5 @@
 internal import CRDKafka
+internal import Synchronization
 
 /// Sends messages, many a request, and says of each where it came to stand.
 ///
@@ -8,6 +9,8 @@ package final class KafkaProducer: Sendable {
     private let core: ClientCore
     /// Raised when delivery reports made room in librdkafka's queue.
     private let room = Signal()
+    /// Held while a message is handed over, so that none comes after the last flush: nobody would report it.
+    private let isClosing = Mutex(false)
 
     /// - Parameter observe: gets log lines, errors and statistics, one after another; it must not block.
     /// - Throws: ``KafkaError/Reason/configuration`` with librdkafka's words. That no broker answers comes to `observe`, and to whom waits.
@@ -50,7 +53,7 @@ package final class KafkaProducer: Sendable {
         while true {
             let mark = room.mark
             let code: rd_kafka_resp_err_t
-            do throws(KafkaError) { code = try core.handle().produce(message, slot) } catch { return error }
+            do throws(KafkaError) { code = try hand(message, slot) } catch { return error }
             if code == RD_KAFKA_RESP_ERR_NO_ERROR { return nil }
             guard code == RD_KAFKA_RESP_ERR__QUEUE_FULL else { return KafkaError(code) }
             switch await room.wait(after: mark) {
@@ -58,6 +61,13 @@ package final class KafkaProducer: Sendable {
             case .ended: return .closed
             case .cancelled: return .cancelled
             }
+        }
+    }
+
+    private func hand(_ message: KafkaMessage, _ slot: DeliverySlot) throws(KafkaError) -> rd_kafka_resp_err_t {
+        try isClosing.withLock { isClosing throws(KafkaError) in
+            if isClosing { throw .closed }
+            return try core.handle().produce(message, slot)
         }
     }
 
@@ -83,6 +93,7 @@ package final class KafkaProducer: Sendable {
     /// Sends what waits, for at most this long; what is left then fails with ``KafkaError/Reason/closed``. Returns when librdkafka's
     /// threads have ended.
     package func close(within limit: Duration = .seconds(10)) async {
+        isClosing.withLock { $0 = true }
         room.end()
         if let handle = try? core.handle() { await Self.flush(handle, within: limit) }
         core.release()

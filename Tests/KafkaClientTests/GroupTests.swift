@@ -101,12 +101,12 @@ import Testing
         let cluster = try await cluster(partitions: 1, records: 1)
         let (events, changes) = (Events(), Rebalances())
         let idle = try cluster.consumer(
-            "g", ["max.poll.interval.ms": "2000", "statistics.interval.ms": "200"], events: events
+            "g", ["session.timeout.ms": "3500", "max.poll.interval.ms": "3500", "statistics.interval.ms": "200"], events: events
         ) { changes.note($0) }
         try await idle.subscribe(to: ["t"])
         try await changes.wait { owned($0) == [0] }
         let before = events.all.count
-        try await events.wait { $0.dropFirst(before).count { if case .statistics = $0 { true } else { false } } > 15 }
+        try await events.wait { $0.dropFirst(before).count { if case .statistics = $0 { true } else { false } } > 20 }
         #expect(owned(changes.all) == [0] && changes.all.count == 1)
         #expect(values(try await idle.records(1)) == ["0"])
         await idle.close()

@@ -54,12 +54,13 @@ extension KafkaCluster {
         return try KafkaProducer(configuration(quick.merging(properties) { $1 })) { events.note($0) }
     }
 
+    /// A session is longer than the three seconds that the mock lets the first member wait: else it forgets it meanwhile, and never answers.
     func consumer(
         _ group: String = "g", _ properties: [String: String] = [:], events: Events = Events(),
         rebalanced: @escaping @Sendable (KafkaRebalance) async -> Void = { _ in }
     ) throws -> KafkaConsumer {
         let quick = [
-            "session.timeout.ms": "2000", "heartbeat.interval.ms": "200", "auto.offset.reset": "earliest",
+            "session.timeout.ms": "4500", "heartbeat.interval.ms": "200", "auto.offset.reset": "earliest",
             "reconnect.backoff.ms": "20", "reconnect.backoff.max.ms": "100", "fetch.wait.max.ms": "20",
             "fetch.error.backoff.ms": "50",
         ]
