@@ -2,8 +2,8 @@ internal import CRDKafka
 
 /// librdkafka's client and its queues: the only owner of their pointers, which are good inside of ``use(_:)`` only.
 ///
-/// The last reference gives them back, on a thread of its own because that may block. Who calls holds a reference, so no call meets a
-/// client that is gone.
+/// The last reference gives them back, on a thread of its own because that may block. Who calls holds a reference, so no call
+/// meets a client that is gone.
 // Sendable: every stored property is a constant, librdkafka's functions may be called from any thread, and deinit runs when no
 // reference is left that could call one.
 final class ClientHandle: @unchecked Sendable {

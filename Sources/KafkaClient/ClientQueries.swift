@@ -54,8 +54,8 @@ extension ClientHandle {
         }
     }
 
-    /// Never more than one at a time is asked for, and never DeleteGroups or DescribeGroups: against brokers without them librdkafka
-    /// 2.0.2 aborts the process or hangs when the client ends.
+    /// Never more than one at a time is asked for, and never DeleteGroups or DescribeGroups: against brokers without them
+    /// librdkafka 2.0.2 aborts the process or hangs when the client ends.
     func createTopic(
         _ name: String, partitions: Int, replicas: Int, timeout: Duration
     ) throws(KafkaError) -> KafkaTopicCreation {

@@ -2,9 +2,9 @@ internal import CRDKafka
 
 /// Reads records, as a member of a group or from places that it is given.
 ///
-/// Nothing is committed but by ``commit(_:)``. What is fetched and not taken is bounded by `queued.max.messages.kbytes` (16 MiB unless
-/// set); then librdkafka fetches no more until ``next(max:bytes:)`` takes some. A reader that takes nothing for long stays in
-/// its group: statistics, which come every few seconds, show librdkafka that it is there.
+/// Nothing is committed but by ``commit(_:)``. What is fetched and not taken is bounded by `queued.max.messages.kbytes` (16 MiB
+/// unless set); then librdkafka fetches no more until ``next(max:bytes:)`` takes some. A reader that takes nothing for long
+/// stays in its group: statistics, which come every few seconds, show librdkafka that it is there.
 package final class KafkaConsumer: Sendable {
     /// What one consumer holds of records that nobody took yet.
     package static let queuedKilobytesDefault = 16_384
@@ -16,8 +16,8 @@ package final class KafkaConsumer: Sendable {
     /// - Parameters:
     ///   - group: whose commits these are.
     ///   - observe: gets log lines, errors and statistics, one after another; it must not block.
-    ///   - rebalanced: told before partitions come and before they go. What it awaits is waited for: when partitions are revoked, it can
-    ///     commit what is done of them. Meanwhile no records of any partition are handed out that were not handed out before.
+    ///   - rebalanced: told before partitions come and before they go. What it awaits is waited for: when partitions are
+    ///     revoked, it can commit what is done of them. Meanwhile no partition's records are handed out that were not before.
     /// - Throws: ``KafkaError/Reason/configuration`` with librdkafka's words. That no broker answers comes to `observe`.
     package init(
         _ configuration: KafkaConfiguration, group name: String, observe: @escaping @Sendable (KafkaEvent) -> Void = { _ in },
@@ -80,7 +80,8 @@ package final class KafkaConsumer: Sendable {
         return handle.takeRecords(max: max, maxBytes: bytes) { group.receive($0) }
     }
 
-    /// Hands out nothing of these partitions from now on, until ``resume(_:)``; what was fetched of them is dropped and fetched anew.
+    /// Hands out nothing of these partitions from now on, until ``resume(_:)``; what was fetched of them is dropped and fetched
+    /// anew.
     package func pause(_ partitions: [KafkaPartition]) async throws(KafkaError) {
         try await core.onLine { handle throws(KafkaError) in try handle.change(partitions, rd_kafka_pause_partitions) }
     }

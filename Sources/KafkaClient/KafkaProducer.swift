@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// Sends messages, many a request, and says of each where it came to stand.
 ///
-/// Idempotent unless the configuration says otherwise: a retry of librdkafka's neither doubles nor reorders. A message that cannot be
-/// delivered fails after `message.timeout.ms` (5 minutes).
+/// Idempotent unless the configuration says otherwise: a retry of librdkafka's neither doubles nor reorders. A message that
+/// cannot be delivered fails after `message.timeout.ms` (5 minutes).
 package final class KafkaProducer: Sendable {
     private let core: ClientCore
     /// Raised when delivery reports made room in librdkafka's queue.
@@ -13,7 +13,8 @@ package final class KafkaProducer: Sendable {
     private let isClosing = Mutex(false)
 
     /// - Parameter observe: gets log lines, errors and statistics, one after another; it must not block.
-    /// - Throws: ``KafkaError/Reason/configuration`` with librdkafka's words. That no broker answers comes to `observe`, and to whom waits.
+    /// - Throws: ``KafkaError/Reason/configuration`` with librdkafka's words. That no broker answers comes to `observe`, and to
+    ///   whom waits.
     package init(
         _ configuration: KafkaConfiguration, observe: @escaping @Sendable (KafkaEvent) -> Void = { _ in }
     ) throws(KafkaError) {
@@ -33,8 +34,8 @@ package final class KafkaProducer: Sendable {
 
     /// Sends one message and waits until the brokers have it.
     ///
-    /// Waits for room while `queue.buffering.max.messages` or `.kbytes` are on their way. Cancelled while it waits for room it sends
-    /// nothing; cancelled later it still answers how the delivery ended.
+    /// Waits for room while `queue.buffering.max.messages` or `.kbytes` are on their way. Cancelled while it waits for room it
+    /// sends nothing; cancelled later it still answers how the delivery ended.
     package func send(_ message: KafkaMessage) async throws(KafkaError) -> KafkaDelivery {
         guard let result = await send(contentsOf: [message]).first else { throw .closed }
         return try result.get()
@@ -80,8 +81,8 @@ package final class KafkaProducer: Sendable {
 
     /// Makes a topic where it is missing and the brokers can.
     ///
-    /// Without a controller librdkafka waits all of `timeout`, so it is short: ``KafkaTopicCreation/unsupported`` then, and the topic may
-    /// still come by itself with the first message.
+    /// Without a controller librdkafka waits all of `timeout`, so it is short: ``KafkaTopicCreation/unsupported`` then, and the
+    /// topic may still come by itself with the first message.
     package func createTopic(
         _ name: String, partitions: Int, replicas: Int, timeout: Duration = .seconds(2)
     ) async throws(KafkaError) -> KafkaTopicCreation {
@@ -90,8 +91,8 @@ package final class KafkaProducer: Sendable {
         }
     }
 
-    /// Sends what waits, for at most this long; what is left then fails with ``KafkaError/Reason/closed``. Returns when librdkafka's
-    /// threads have ended.
+    /// Sends what waits, for at most this long; what is left then fails with ``KafkaError/Reason/closed``. Returns when
+    /// librdkafka's threads have ended.
     package func close(within limit: Duration = .seconds(10)) async {
         isClosing.withLock { $0 = true }
         room.end()

@@ -5,6 +5,7 @@ package struct KafkaStatistics: Sendable, Equatable {
         package var lag: Int64?
         /// Records fetched and not yet taken, of all partitions of this consumer together.
         package var queuedRecords: Int64 = 0
+        /// Of their values: librdkafka counts neither keys nor headers here, nor for `queued.max.messages.kbytes`.
         package var queuedBytes: Int64 = 0
     }
 

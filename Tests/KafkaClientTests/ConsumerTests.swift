@@ -10,9 +10,9 @@ import Testing
     private func cluster(_ count: Int, size: Int = 0) async throws -> KafkaCluster {
         let cluster = try await KafkaCluster.start()
         try await cluster.createTopic("t")
-        let producer = try cluster.producer()
-        let padding = Array(repeating: UInt8(ascii: "."), count: size)
-        let messages = (0..<count).map { KafkaMessage(topic: "t", partition: 0, key: padding, value: bytes("\($0)")) }
+        let producer = try cluster.producer(["batch.num.messages": "10"])
+        let padding = String(repeating: " ", count: size)
+        let messages = (0..<count).map { KafkaMessage(topic: "t", partition: 0, value: bytes("\($0)\(padding)")) }
         for result in await producer.send(contentsOf: messages) { _ = try result.get() }
         await producer.close()
         return cluster
@@ -140,12 +140,12 @@ import Testing
     @Test func `fetches no more than its bound while nobody takes`() async throws {
         let cluster = try await cluster(3000, size: 1000)
         let events = Events()
-        let kilobytesMax = 100
+        // A fetch brings at least a batch: ten records.
+        let (kilobytesMax, batchBytes) = (100, 11_000)
         let consumer = try cluster.consumer(
             "g",
             [
-                "queued.max.messages.kbytes": "\(kilobytesMax)", "fetch.message.max.bytes": "20000",
-                "statistics.interval.ms": "20",
+                "queued.max.messages.kbytes": "\(kilobytesMax)", "statistics.interval.ms": "20",
             ], events: events)
         try await consumer.read("t")
         #expect(values(try await consumer.records(1)) == ["0"])
@@ -156,7 +156,7 @@ import Testing
                 return last.count == 10 && Set(last).count == 1 && last[last.startIndex] >= kilobytesMax * 900
             })
         let most = queued.max() ?? 0
-        #expect(most <= kilobytesMax * 1024 + 2 * 20_000, "\(most) bytes were fetched")
+        #expect(most <= kilobytesMax * 1024 + 2 * batchBytes, "\(most) bytes were fetched")
         #expect(values(try await consumer.records(2999)) == numbers(1..<3000))
         await consumer.close()
     }

@@ -54,7 +54,8 @@ extension KafkaCluster {
         return try KafkaProducer(configuration(quick.merging(properties) { $1 })) { events.note($0) }
     }
 
-    /// A session is longer than the three seconds that the mock lets the first member wait: else it forgets it meanwhile, and never answers.
+    /// A session is longer than the three seconds that the mock lets the first member wait: else it forgets it meanwhile, and
+    /// never answers.
     func consumer(
         _ group: String = "g", _ properties: [String: String] = [:], events: Events = Events(),
         rebalanced: @escaping @Sendable (KafkaRebalance) async -> Void = { _ in }
@@ -94,7 +95,9 @@ func numbered(_ count: Int, _ topic: String, partition: Int32 = 0, from first: I
     (first..<first + count).map { KafkaMessage(topic: topic, partition: partition, value: bytes("\($0)")) }
 }
 
-/// What the values of records say.
-func values(_ records: [KafkaRecord]) -> [String] { records.map { String(decoding: $0.value ?? [], as: UTF8.self) } }
+/// What the values of records say, without spaces at their end.
+func values(_ records: [KafkaRecord]) -> [String] {
+    records.map { String(decoding: ($0.value ?? []).prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self) }
+}
 
 func numbers(_ range: Range<Int>) -> [String] { range.map { "\($0)" } }

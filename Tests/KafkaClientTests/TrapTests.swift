@@ -3,8 +3,8 @@ import Testing
 
 @testable import KafkaClient
 
-/// What librdkafka 2.0.2, or its mock cluster, does that one would not think: each with how this room lives with it. That DeleteGroups
-/// aborts the process and DescribeGroups hangs is kept by calling neither.
+/// What librdkafka 2.0.2, or its mock cluster, does that one would not think: each with how this room lives with it. That
+/// DeleteGroups aborts the process and DescribeGroups hangs is kept by calling neither.
 @Suite(.timeLimit(.minutes(1))) struct `A trap of librdkafka 2.0.2` {
     @Test func `CreateTopics without a controller costs its whole time, and the topic comes with the first message`() async throws
     {
