@@ -27,7 +27,10 @@ enum Rooms {
         "Sources/ApusServer": base.union(["ApusHTTP", "ApusControl", "ApusIntake"]),
         "Sources/ApusClient": base.union(["ApusHTTP"]),
         "Sources/ApusTesting": base,
-        "Sources/ApusRegistry": ["ApusPorts", "BrokerMemory", "BrokerSQLite", "BrokerKafka", "BrokerJetStream"],
+        "Sources/ApusRegistry": [
+            "ApusPorts", "ApusResources", "BrokerMemory", "BrokerSQLite", "BrokerKafka", "BrokerJetStream", "SourcePing",
+            "SourceKafka", "SourceNATS",
+        ],
         "Sources/apus": everything.subtracting(["ApusTesting", "TestSupport", "Specs", "apus"]),
     ]
 
@@ -40,7 +43,7 @@ enum Rooms {
     private static let everything: Set = base.union([
         "ApusHTTP", "ApusIntake", "ApusDispatch", "ApusDelivery", "ApusControl", "ApusServer", "ApusClient", "ApusRegistry",
         "ApusTesting", "KafkaClient", "NATSClient", "CSQLite", "CRDKafka", "CNATS", "BrokerMemory", "BrokerSQLite", "BrokerKafka",
-        "BrokerJetStream", "TestSupport", "Specs", "apus",
+        "BrokerJetStream", "SourcePing", "SourceKafka", "SourceNATS", "TestSupport", "Specs", "apus",
     ])
 
     /// Whether a module is one of ours.
