@@ -39,6 +39,38 @@ import Testing
         #expect(empty?.events.first?.attributes.text(of: "x") == "")
     }
 
+    @Test(.enabled(if: Specs.sharedVectors != nil)) func `reads the records of the conformance features as they say`() throws {
+        let url = try #require(Specs.sharedVectors).appendingPathComponent("features/kafka-protocol-binding.feature")
+        var count = 0
+        for scenario in try String(contentsOf: url, encoding: .utf8).components(separatedBy: "Scenario").dropFirst() {
+            let blocks = scenario.components(separatedBy: "\"\"\"")
+            let examples = rows(scenario.components(separatedBy: "Examples:").dropFirst().last ?? "").compactMap(\.first)
+            for contentType in examples.isEmpty ? [""] : examples {
+                count += 1
+                let tables = blocks[2].components(separatedBy: "When parsed")
+                let headers = rows(tables[0]).map { row in
+                    (name: row[0], value: Array((row[1] == "<contentType>" ? contentType : row[1]).utf8) as [UInt8]?)
+                }
+                let value = Array(blocks[1].utf8)
+                let message = try KafkaBinding.decode(headers: headers, value: value)
+                let wanted = Dictionary(rows(tables[1]).map { ($0[0], $0[1]) }) { $1 }
+                #expect(Dictionary(message.events[0].attributes.map { ($0.name, $0.value.text) }) { $1 } == wanted)
+                let data = message.mode == .binary ? value : try JSONFormat.decode(value).data ?? []
+                #expect(try JSONSerialization.jsonObject(with: Data(data)) as? [String: String] == ["message": "Hello World!"])
+            }
+        }
+        #expect(count == 3)
+        Specs.count(count, in: "shared/vectors/features/kafka")
+    }
+
+    /// The cells of a table, without its first row.
+    private func rows(_ text: String) -> [[String]] {
+        let lines = text.components(separatedBy: "\n").filter { $0.contains("|") }.dropFirst()
+        return lines.map { line in
+            line.components(separatedBy: "|").dropFirst().dropLast().map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+    }
+
     private struct File: Decodable {
         struct Fixture: Decodable {
             var name: String
