@@ -76,6 +76,14 @@ extension Attributes {
     /// The canonical text of an attribute (core specification, section 2.4), or nil where the event does not have it.
     public func text(of name: String) -> String? { self[name]?.text }
 
+    /// Where an attribute stands, or nil where the event does not have it.
+    package func firstIndex(of name: AttributeName) -> Int? {
+        storage.withUnsafeBufferPointer { attributes in
+            for index in attributes.indices where name.isSame(as: attributes[index].name) { return index }
+            return nil
+        }
+    }
+
     /// Replaces an attribute's value, or appends it where it is new.
     public mutating func set(_ name: String, to value: AttributeValue) {
         for index in storage.indices where Self.isSame(storage[index].name, name) {
@@ -95,5 +103,21 @@ extension Attributes {
     /// Whether two names are the same bytes. Canonical equivalence is asked first because it is the faster of the two.
     private static func isSame(_ left: String, _ right: String) -> Bool {
         left == right && left.utf8.elementsEqual(right.utf8)
+    }
+}
+
+/// The name of an attribute, made ready to be looked for again and again.
+package struct AttributeName: Sendable, Hashable, CustomStringConvertible {
+    package let description: String
+    private let bytes: [UInt8]
+
+    package init(_ name: String) {
+        description = name
+        bytes = Array(name.utf8)
+    }
+
+    /// Counts first: most comparisons end there.
+    fileprivate func isSame(as name: String) -> Bool {
+        name.utf8.count == bytes.count && name.utf8.elementsEqual(bytes)
     }
 }
