@@ -58,7 +58,8 @@ let brokers = [
 ]
 
 let sources = [
-    source("Ping", "ping")
+    source("Ping", "ping"),
+    source("Kafka", "kafka", ["KafkaClient"]),
 ]
 
 let rooms = [
@@ -149,10 +150,13 @@ let package = Package(
         tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
         tests("KafkaClientTests", ["KafkaClient", "TestSupport"]),
         tests("SourcePingTests", ["SourcePing", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents"]),
+        tests(
+            "SourceKafkaTests",
+            ["SourceKafka", "KafkaClient", "TestSupport", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents"]),
         tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
             "EndToEndTests",
-            ["ApusPorts", "ApusRegistry", "CloudEvents", "apus", nio, nioPosix, nioHTTP1],
+            ["ApusPorts", "ApusRegistry", "CloudEvents", "KafkaClient", "TestSupport", "apus", nio, nioPosix, nioHTTP1],
             exclude: ["fsyncdelay.c"]),
         tests("HouseTests", ["ApusTelemetry", "ApusResources", "ApusPorts", logging]),
     ],
