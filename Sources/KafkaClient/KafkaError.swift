@@ -68,7 +68,7 @@ package struct KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
         isRetriable = isRetriable || rd_kafka_error_is_retriable(error) != 0
     }
 
-    private init(reason: Reason, name: String, message: String, isRetriable: Bool, isFatal: Bool) {
+    package init(reason: Reason, name: String, message: String, isRetriable: Bool, isFatal: Bool) {
         self.reason = reason
         self.name = name
         self.message = message

@@ -88,6 +88,17 @@ package struct KafkaRecord: Sendable, Hashable {
     package var value: [UInt8]?
     package var headers: [KafkaHeader]
 
+    package init(
+        partition: KafkaPartition, offset: Int64, timestamp: Timestamp, key: [UInt8]?, value: [UInt8]?, headers: [KafkaHeader]
+    ) {
+        self.partition = partition
+        self.offset = offset
+        self.timestamp = timestamp
+        self.key = key
+        self.value = value
+        self.headers = headers
+    }
+
     /// What to commit when this record is done.
     package var next: KafkaPosition { KafkaPosition(partition, offset: offset + 1) }
 
