@@ -68,6 +68,44 @@ import Testing
         #expect(try await apus.stop() == .exit(0))
     }
 
+    /// The Python SDK's events by confluent-kafka, where both are installed (`pip install confluent-kafka cloudevents`).
+    @Test func `takes what confluent-kafka and the CloudEvents SDK of Python produce`() async throws {
+        let probe = try ChildProcess(
+            "/usr/bin/env", ["python3", "-c", "import confluent_kafka, cloudevents.core.bindings.kafka"])
+        guard try await probe.waitForEnd() == .exit(0) else { try Test.cancel("python3 has no confluent_kafka and cloudevents") }
+        let cluster = try await KafkaCluster.start()
+        try await cluster.createTopic("orders")
+        let folder = try TemporaryFolder()
+        let subscriber = try await Subscriber.start()
+        let source = KafkaScene.source("intake", group: "g", servers: cluster.bootstrapServers, broker: "default")
+        try folder.write(Manifest.broker() + Manifest.trigger("all", to: subscriber.url) + source, to: "all.yaml")
+        let apus = try await ApusProcess.serve(data: "\(folder.path)/data", manifests: ["\(folder.path)/all.yaml"])
+        let python = try ChildProcess("/usr/bin/env", ["python3", "-c", Self.producer, cluster.bootstrapServers[0]])
+        #expect(try await python.waitForEnd() == .exit(0), "\(python.lines)")
+        try await subscriber.waitForRequests(3)
+        let binary = subscriber.requests.first { $0.id == "binary" }
+        #expect(binary?.header("ce-tenant") == "acme" && binary?.body == Array(#"{"a": 1}"#.utf8))
+        #expect(subscriber.requests.contains { String(decoding: $0.body, as: UTF8.self).contains(#""id": "structured""#) })
+        #expect(subscriber.requests.contains { $0.id == "partition:0/offset:2" && $0.header("ce-key") == "k" })
+        #expect(try await apus.stop() == .exit(0))
+    }
+
+    private static let producer = """
+        import sys
+        from cloudevents.core.bindings.kafka import to_binary_event, to_structured_event
+        from cloudevents.core.v1.event import CloudEvent
+        from confluent_kafka import Producer
+        producer = Producer({"bootstrap.servers": sys.argv[1]})
+        def event(id):
+            return CloudEvent({"id": id, "type": "t", "source": "/python", "specversion": "1.0", "tenant": "acme",
+                               "datacontenttype": "application/json"}, {"a": 1})
+        for message in [to_binary_event(event("binary")), to_structured_event(event("structured"))]:
+            producer.produce("orders", message.value, key=message.key, headers=list(message.headers.items()))
+            producer.flush()
+        producer.produce("orders", b"plain", key=b"k")
+        sys.exit(producer.flush(20))
+        """
+
     @Test func `reads its credentials from --secrets, and shows them to nobody`() async throws {
         let cluster = try await KafkaCluster.start()
         try await cluster.createTopic("orders")

@@ -9,25 +9,64 @@ import TestSupport
 
 @testable import SourceKafka
 
+/// Passes on what a source does, and tells who waits that there is something new.
+private struct Noticing: EventEmitter {
+    let emitter: RecordingEmitter
+    let noticed: AsyncStream<Void>.Continuation
+
+    func emit(_ events: [SourceEvent]) async throws(EmitFailure) {
+        defer { noticed.yield() }
+        try await emitter.emit(events)
+    }
+
+    func bury(_ record: RawRecord) async throws(EmitFailure) {
+        try await emitter.bury(record)
+        noticed.yield()
+    }
+}
+
+private final class NoticingReporter: SourceReporter {
+    let reporter: RecordingReporter
+    let noticed: AsyncStream<Void>.Continuation
+
+    init(_ reporter: RecordingReporter, _ noticed: AsyncStream<Void>.Continuation) {
+        self.reporter = reporter
+        self.noticed = noticed
+    }
+
+    func report(_ readiness: Readiness) {
+        reporter.report(readiness)
+        noticed.yield()
+    }
+
+    func note(_ name: String, _ value: String?) { reporter.note(name, value) }
+    func missed(_ events: Int) { reporter.missed(events) }
+}
+
 /// A KafkaSource on a mock cluster, with its sink and its status in memory, in real time.
 struct Scene: Sendable {
     let cluster: KafkaCluster
     let emitter = RecordingEmitter()
     let reporter = RecordingReporter()
     var secrets = SecretLookup.none
+    private let noticed = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    private init(_ cluster: KafkaCluster) { self.cluster = cluster }
 
     /// A cluster with the topic `orders`.
     static func start(partitions: Int = 1) async throws -> Scene {
         let cluster = try await KafkaCluster.start()
         try await cluster.createTopic("orders", partitions: partitions)
-        return Scene(cluster: cluster)
+        return Scene(cluster)
     }
 
     /// Its clock waits really: librdkafka has no simulated one.
     private var context: SourceContext {
         SourceContext(
             identity: ResourceIdentity(kind: "KafkaSource", namespace: "shop", name: "intake"), uid: "5ff86b22",
-            emitter: emitter, progress: StoredProgress(MemoryProgress(), uid: "5ff86b22"), reporter: reporter,
+            emitter: Noticing(emitter: emitter, noticed: noticed.continuation),
+            progress: StoredProgress(MemoryProgress(), uid: "5ff86b22"),
+            reporter: NoticingReporter(reporter, noticed.continuation),
             clock: SourceClock(
                 now: { Timestamp(nanoseconds: 0) },
                 sleep: { duration in
@@ -97,12 +136,11 @@ struct Scene: Sendable {
     var bodies: [String] { emitter.events.map { String(decoding: $0.body, as: UTF8.self) } }
     var ids: [String] { emitter.events.map { $0.attributes.text(of: "id") ?? "" } }
 
-    /// Looks again, at the pace of the machine, until it holds; the test's own limit is the end.
+    /// Looks again whenever the source did or said something; the test's own limit is the end.
     func wait(until condition: @Sendable () -> Bool) async throws {
-        while !condition() {
-            try Task.checkCancellation()
-            await context.clock.sleep(.milliseconds(10))
-        }
+        if condition() { return }
+        for await _ in noticed.stream where condition() { return }
+        throw CancellationError()
     }
 
     func waitForReason(_ reason: String) async throws -> String {

@@ -1,7 +1,7 @@
 import ApusPorts
 import ApusResources
 
-/// Knative's `spec.net`: credentials and certificates, each by a reference to a Secret. What they say is read when a source starts.
+/// Knative's `spec.net`: credentials and certificates, each by a reference to a Secret, which is read when a source starts.
 struct KafkaSecurity: Sendable, Equatable {
     /// One key of a Secret in the source's namespace.
     struct Reference: Sendable, Equatable {

@@ -7,7 +7,7 @@ enum KeyType: String, CaseIterable, Sendable {
     case string, int, float
     case byteArray = "byte-array"
 
-    /// The attribute `key`; nil where there is none. A key that is not of its type is taken as text, and what is no text as bytes.
+    /// The attribute `key`; nil where there is none. A key that is not of its type is taken as text, what is no text as bytes.
     func attribute(of key: [UInt8]) -> AttributeValue? {
         if key.isEmpty { return nil }
         switch self {
