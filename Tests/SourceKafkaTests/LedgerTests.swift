@@ -47,6 +47,15 @@ import Testing
         #expect(ledger.isIdle([one]))
     }
 
+    @Test func `follows a topic that was made anew`() throws {
+        var ledger = ledger()
+        for next in [100, 5] as [Int64] {
+            let begun = ledger.begin(one, before: next)
+            ledger.finish(try #require(begun))
+        }
+        #expect(ledger.due() == [KafkaPosition(one, offset: 5)])
+    }
+
     @Test func `knows no ticket of a partition that went, even where it came back`() throws {
         var ledger = ledger()
         let begun = ledger.begin(one, before: 10)
@@ -110,6 +119,26 @@ import Testing
         health.probed(nil)
         #expect(reason(health) == "AuthorizationFailed")
         health.joined()
+        #expect(health.readiness == .ready)
+    }
+
+    @Test func `is not mended by records of one topic where another is missing`() {
+        var health = SourceHealth()
+        health.joined()
+        health.heard(error(.unknownTopic, "UNKNOWN_TOPIC_OR_PART", "no"))
+        health.joined()
+        #expect(reason(health) == "TopicMissing")
+        health.probed(nil)
+        #expect(health.readiness == .ready)
+    }
+
+    @Test func `says why its group does not take it`() {
+        var health = SourceHealth()
+        health.heard(error(.other, "INVALID_SESSION_TIMEOUT", "too short"))
+        health.probed(nil)
+        #expect(reason(health) == "ConnectionFailed")
+        health.joined()
+        health.heard(error(.other, "_FAIL", "once"))
         #expect(health.readiness == .ready)
     }
 

@@ -84,6 +84,44 @@ import Testing
         }
     }
 
+    /// Nothing comes while the group takes the other in: the mock refuses commits then, which Kafka does not.
+    @Test func `shares its partitions with another, and takes them back, without a record twice`() async throws {
+        let one = try await Scene.start(partitions: 4), two = one.another()
+        let resource = try one.resource(#""initialOffset": "earliest","#)
+        @Sendable func send() async throws {
+            for partition in 0..<4 as Range<Int32> { try await one.send(["a", "b", "c"], partition: partition) }
+        }
+        try await send()
+        try await one.run(resource) {
+            while try await one.committed(4) != [0: 3, 1: 3, 2: 3, 3: 3] { try Task.checkCancellation() }
+            try await two.run(resource) {
+                try await two.waitUntilReady()
+                try await send()
+                try await two.wait { two.ids.count == 6 }
+            }
+            try await send()
+            try await one.wait { one.ids.count + two.ids.count >= 36 }
+        }
+        #expect(two.ids.count >= 6)
+        #expect(Set(one.ids + two.ids).count == 36 && one.ids.count + two.ids.count == 36)
+        #expect(try await one.committed(4) == [0: 9, 1: 9, 2: 9, 3: 9])
+    }
+
+    @Test func `that is stuck in its sink does not hold up its group for long`() async throws {
+        let one = try await Scene.start(), two = one.another()
+        try await one.send(["a", "b"])
+        let resource = try one.resource(#""initialOffset": "earliest","#)
+        one.hold.close()
+        try await one.run(resource) {
+            try await one.wait { one.hold.isWaitedFor }
+            // One partition: it comes to one of the two, whichever the group says.
+            try await two.run(resource) { try await two.waitUntilReady() }
+            one.hold.open()
+            try await one.wait { one.ids.count + two.ids.count >= 2 }
+        }
+        #expect(Set(one.ids + two.ids) == ["partition:0/offset:0", "partition:0/offset:1"])
+    }
+
     @Test func `says which server is down, and goes on by itself when it is back`() async throws {
         let scene = try await Scene.start()
         try await scene.send(["a"])

@@ -9,13 +9,33 @@ import TestSupport
 
 @testable import SourceKafka
 
+/// What a sink waits for before it takes anything; nothing, unless it is closed.
+final class Hold: Sendable {
+    private let state = Mutex<(stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)?>(nil)
+    private let waiting = Atomic<Int>(0)
+
+    var isWaitedFor: Bool { waiting.load(ordering: .acquiring) > 0 }
+
+    func close() { state.withLock { $0 = AsyncStream.makeStream(of: Void.self) } }
+    func open() { state.withLock { $0?.continuation.finish() } }
+
+    fileprivate func wait(_ noticed: AsyncStream<Void>.Continuation) async {
+        guard let stream = state.withLock({ $0?.stream }) else { return }
+        waiting.add(1, ordering: .acquiringAndReleasing)
+        noticed.yield()
+        for await _ in stream {}
+    }
+}
+
 /// Passes on what a source does, and tells who waits that there is something new.
 private struct Noticing: EventEmitter {
     let emitter: RecordingEmitter
     let noticed: AsyncStream<Void>.Continuation
+    let hold: Hold
 
     func emit(_ events: [SourceEvent]) async throws(EmitFailure) {
         defer { noticed.yield() }
+        await hold.wait(noticed)
         try await emitter.emit(events)
     }
 
@@ -48,10 +68,14 @@ struct Scene: Sendable {
     let cluster: KafkaCluster
     let emitter = RecordingEmitter()
     let reporter = RecordingReporter()
+    let hold = Hold()
     var secrets = SecretLookup.none
     private let noticed = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     private init(_ cluster: KafkaCluster) { self.cluster = cluster }
+
+    /// Another node's source of the same group.
+    func another() -> Scene { Scene(cluster) }
 
     /// A cluster with the topic `orders`.
     static func start(partitions: Int = 1) async throws -> Scene {
@@ -64,7 +88,7 @@ struct Scene: Sendable {
     private var context: SourceContext {
         SourceContext(
             identity: ResourceIdentity(kind: "KafkaSource", namespace: "shop", name: "intake"), uid: "5ff86b22",
-            emitter: Noticing(emitter: emitter, noticed: noticed.continuation),
+            emitter: Noticing(emitter: emitter, noticed: noticed.continuation, hold: hold),
             progress: StoredProgress(MemoryProgress(), uid: "5ff86b22"),
             reporter: NoticingReporter(reporter, noticed.continuation),
             clock: SourceClock(

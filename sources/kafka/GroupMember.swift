@@ -213,13 +213,7 @@ final class GroupMember: Sendable {
             settle { $0.drop(partitions) }
             health.change { $0.left() }
         }
-        note()
-    }
-
-    private func note() {
-        guard number == 0 || spec.consumers == 1 else { return }
-        let count = state.withLock { $0.ledger.partitions.count }
-        context.reporter.note("partitions", spec.consumers == 1 ? String(count) : nil)
+        health.partitions(of: number, state.withLock { $0.ledger.count })
     }
 
     private func waitUntilIdle(_ partitions: [KafkaPartition]) async {

@@ -25,7 +25,8 @@ struct OffsetLedger: Sendable {
     private var tenures: [KafkaPartition: Tenure] = [:]
     private var number: UInt64 = 0
 
-    var partitions: Set<KafkaPartition> { Set(tenures.keys) }
+    /// Of the partitions that are owned.
+    var count: Int { tenures.count }
 
     mutating func assign(_ partitions: [KafkaPartition]) {
         for partition in partitions {
@@ -54,7 +55,8 @@ struct OffsetLedger: Sendable {
         guard var tenure = tenures[ticket.partition] else { return }
         let done = tenure.open.prefix { $0.stage == .done }
         guard let last = done.last else { return }
-        tenure.low = max(tenure.low ?? 0, last.ticket.next)
+        // Not the larger of the two: a topic that was made anew counts from 0.
+        tenure.low = last.ticket.next
         tenure.open.removeFirst(done.count)
         tenures[ticket.partition] = tenure
     }

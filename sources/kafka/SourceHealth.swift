@@ -5,11 +5,13 @@ import Synchronization
 
 /// Whether records come in, by what the brokers and the sink have said. Pure.
 struct SourceHealth: Sendable {
+    /// What ends a problem.
+    private enum Sign: Sendable { case topicsAnswered, joined }
+
     private struct Problem: Sendable {
         var reason: String
         var message: String
-        /// Of the group, which a topic's metadata say nothing of.
-        var isOfGroup = false
+        var endsBy: Set<Sign>
     }
 
     private var problem: Problem?
@@ -36,24 +38,27 @@ struct SourceHealth: Sendable {
         case .unreachable:
             guard error.name == "_ALL_BROKERS_DOWN" else { return lastWords = error.message }
             set(error, message: lastWords.map { "\($0); \(error.message)" })
-        case .authorization: set(error, isOfGroup: error.name.hasPrefix("GROUP_"))
+        case .authorization: set(error, endsBy: error.name.hasPrefix("GROUP_") ? [.joined] : [.topicsAnswered])
         case .authentication, .unknownTopic: set(error)
-        default: if error.isFatal { set(error) }
+        case .rebalanced, .timedOut, .closed, .cancelled: break
+        // Such as a session's length that the group does not take. What a member hears is mended by librdkafka itself.
+        default: if error.isFatal || !isMember { set(error, endsBy: [.joined]) }
         }
     }
 
     /// The brokers were asked for the topics; nil where they answered.
     mutating func probed(_ error: KafkaError?) {
-        if let error {
-            set(error)
-        } else if problem?.isOfGroup != true {
-            problem = nil
-        }
+        if let error { set(error) } else { end(by: .topicsAnswered) }
     }
 
+    /// The group gave it a part, or records came: which says nothing of a topic that is missing beside others.
     mutating func joined() {
         isMember = true
-        problem = nil
+        end(by: .joined)
+    }
+
+    private mutating func end(by sign: Sign) {
+        if problem?.endsBy.contains(sign) == true { problem = nil }
     }
 
     mutating func left() { isMember = false }
@@ -65,10 +70,13 @@ struct SourceHealth: Sendable {
     mutating func commitFailed(_ message: String) { commitProblem = message }
 
     /// Refused credentials say more than the silence that follows them.
-    private mutating func set(_ error: KafkaError, message: String? = nil, isOfGroup: Bool = false) {
+    private mutating func set(_ error: KafkaError, message: String? = nil, endsBy signs: Set<Sign>? = nil) {
         let isSilence = error.reason == .unreachable || error.reason == .timedOut
         if isSilence, let problem, problem.reason != Self.reason(error) { return }
-        problem = Problem(reason: Self.reason(error), message: message ?? error.description, isOfGroup: isOfGroup)
+        let isOfConnection = isSilence || error.reason == .authentication
+        problem = Problem(
+            reason: Self.reason(error), message: message ?? error.description,
+            endsBy: signs ?? (isOfConnection ? [.topicsAnswered, .joined] : [.topicsAnswered]))
     }
 
     static func reason(_ error: KafkaError) -> String {
@@ -89,6 +97,7 @@ final class HealthBoard: Sendable {
         var health = SourceHealth()
         var reported: Readiness?
         var lags: [Int: Int64] = [:]
+        var partitions: [Int: Int] = [:]
     }
 
     private let state = Mutex(State())
@@ -114,6 +123,14 @@ final class HealthBoard: Sendable {
         state.withLock { state in
             state.lags[consumer] = records
             reporter.note("lag", state.lags.isEmpty ? nil : String(state.lags.values.reduce(0, +)))
+        }
+    }
+
+    /// How many partitions one consumer has.
+    func partitions(of consumer: Int, _ count: Int) {
+        state.withLock { state in
+            state.partitions[consumer] = count
+            reporter.note("partitions", String(state.partitions.values.reduce(0, +)))
         }
     }
 }
