@@ -58,7 +58,8 @@ let brokers = [
 ]
 
 let sources = [
-    source("Ping", "ping")
+    source("Ping", "ping"),
+    source("Kafka", "kafka", ["KafkaClient"]),
 ]
 
 let rooms = [
@@ -83,6 +84,8 @@ let rooms = [
         ]),
     room("ApusClient", ["ApusHTTP", "ApusResources", "CloudEvents", nio, nioPosix]),
     room("ApusTesting", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents"]),
+    .systemLibrary(name: "CRDKafka", path: "Sources/CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+    room("KafkaClient", ["CRDKafka"]),
     .systemLibrary(name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .executableTarget(
         name: "apus",
@@ -113,6 +116,8 @@ let package = Package(
         .target(
             name: "Specs", dependencies: [yaml], path: "specs", exclude: specData, sources: ["Specs.swift"],
             swiftSettings: house),
+        .executableTarget(name: "kmock", dependencies: ["CRDKafka"], path: "Tests/Support/kmock"),
+        .target(name: "TestSupport", path: "Tests/Support", exclude: ["kmock"], swiftSettings: house),
         tests("CloudEventsTests", ["CloudEvents"]),
         tests("EventFiltersTests", ["EventFilters", "CloudEvents"]),
         tests("ApusResourcesTests", ["ApusRegistry", "ApusResources", "EventFilters", "CloudEvents"]),
@@ -143,11 +148,15 @@ let package = Package(
                 "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
             ]),
         tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
+        tests("KafkaClientTests", ["KafkaClient", "TestSupport"]),
         tests("SourcePingTests", ["SourcePing", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents"]),
+        tests(
+            "SourceKafkaTests",
+            ["SourceKafka", "KafkaClient", "TestSupport", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents"]),
         tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
             "EndToEndTests",
-            ["ApusPorts", "ApusRegistry", "CloudEvents", "apus", nio, nioPosix, nioHTTP1],
+            ["ApusPorts", "ApusRegistry", "CloudEvents", "KafkaClient", "TestSupport", "apus", nio, nioPosix, nioHTTP1],
             exclude: ["fsyncdelay.c"]),
         tests("HouseTests", ["ApusTelemetry", "ApusResources", "ApusPorts", logging]),
     ],

@@ -70,7 +70,7 @@ extension Controller {
                 sink: emitter(of: planned, sink), overrides: planned.source.overrides, meters: report.meters,
                 keepsUnreadable: planned.broker != nil, resource: "\(identity)", logger: logger),
             progress: StoredProgress(sources.progress, uid: uid), reporter: report, clock: sourceClock,
-            makeID: environment.makeUID, seed: environment.seed())
+            makeID: environment.makeUID, seed: environment.seed(), secrets: sources.secrets)
         sourceServices[identity] = SourceService(
             fingerprint: planned.fingerprint, kind: kind, resource: planned.source, context: context, report: report,
             logger: logger)

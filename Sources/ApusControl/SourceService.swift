@@ -7,10 +7,12 @@ import Logging
 package struct SourceSupport: Sendable {
     package var kinds: [any SourceKind.Type]
     package var progress: any ProgressStore
+    package var secrets: SecretLookup
 
-    package init(kinds: [any SourceKind.Type], progress: any ProgressStore) {
+    package init(kinds: [any SourceKind.Type], progress: any ProgressStore, secrets: SecretLookup = .none) {
         self.kinds = kinds
         self.progress = progress
+        self.secrets = secrets
     }
 }
 

@@ -77,6 +77,14 @@ public enum Limits {
     public static let countedTicksMax = 100_000
     /// How long a source that is stopped may take to let go.
     public static let sourceStopSeconds = 10
+    /// Consumers of one source in this node; each has threads of its own.
+    public static let sourceConsumersMax = 16
+    /// Batches of one consumer that are emitted at once, where a source need not keep their order.
+    public static let sourceBatchesMax = 4
+    /// How long partitions that go to another consumer wait for what is under way.
+    public static let sourceRevokedSeconds = 5
+    /// The value of one key of a Secret.
+    public static let secretBytesMax = 1_048_576
 }
 
 extension Limits {
@@ -131,5 +139,9 @@ extension Limits {
         ("lateTickSecondsMax", "\(Limits.lateTickSecondsMax)", "seconds"),
         ("countedTicksMax", "\(Limits.countedTicksMax)", "ticks"),
         ("sourceStopSeconds", "\(Limits.sourceStopSeconds)", "seconds"),
+        ("sourceConsumersMax", "\(Limits.sourceConsumersMax)", "consumers"),
+        ("sourceBatchesMax", "\(Limits.sourceBatchesMax)", "batches"),
+        ("sourceRevokedSeconds", "\(Limits.sourceRevokedSeconds)", "seconds"),
+        ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
     ]
 }

@@ -59,6 +59,8 @@ public struct SourceContext: Sendable {
     public var emitter: any EventEmitter
     /// What it keeps between starts, durably.
     public var progress: any SourceProgress
+    /// Where credentials are found. Read them in ``EventSource/run(_:)``, and keep them nowhere.
+    public var secrets: SecretLookup
     /// Where it says how it is.
     public var reporter: any SourceReporter
     public var clock: SourceClock
@@ -69,7 +71,8 @@ public struct SourceContext: Sendable {
 
     public init(
         identity: ResourceIdentity, uid: String, emitter: any EventEmitter, progress: any SourceProgress,
-        reporter: any SourceReporter, clock: SourceClock, makeID: @escaping @Sendable () -> String, seed: UInt64
+        reporter: any SourceReporter, clock: SourceClock, makeID: @escaping @Sendable () -> String, seed: UInt64,
+        secrets: SecretLookup = .none
     ) {
         self.identity = identity
         self.uid = uid
@@ -79,6 +82,7 @@ public struct SourceContext: Sendable {
         self.clock = clock
         self.makeID = makeID
         self.seed = seed
+        self.secrets = secrets
     }
 }
 

@@ -19,6 +19,8 @@ struct Node: Sendable {
     struct Settings: Sendable {
         var files: [String]
         var dataDirectory: String
+        /// Where Secrets are; nil in a node without.
+        var secrets: String?
         var listen: ListenAddress
         var admin: ListenAddress
         /// What references resolve to.
@@ -52,7 +54,9 @@ struct Node: Sendable {
                 dataDirectory: store.path, names: settings.names,
                 files: settings.files.isEmpty ? nil : ManifestFiles(settings.files), dispatch: settings.limits.dispatch),
             environment: .system, store: store.resources, backends: Registry.backends,
-            sources: SourceSupport(kinds: Registry.sources, progress: store.progress), intake: intake, sinks: sinks,
+            sources: SourceSupport(
+                kinds: Registry.sources, progress: store.progress,
+                secrets: settings.secrets.map(SecretFolder.lookup) ?? .none), intake: intake, sinks: sinks,
             meters: meters,
             logger: logger)
         try await controller.start()

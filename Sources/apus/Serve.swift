@@ -35,6 +35,11 @@ struct Serve: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What a reference resolves to; may be repeated.", valueName: "NAMESPACE/KIND/NAME=URL"))
     var resolve: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Where sources find their Secrets: one file a key, DIR/NAMESPACE/NAME/KEY.", valueName: "DIR"))
+    var secrets: String?
+
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
 
     @Option(help: "Log lines for people (text) or for machines (json), on standard error.")
@@ -67,7 +72,7 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         let settings = Node.Settings(
-            files: files, dataDirectory: data, listen: try ListenAddress(listen, flag: "--listen"),
+            files: files, dataDirectory: data, secrets: secrets, listen: try ListenAddress(listen, flag: "--listen"),
             admin: try ListenAddress(admin, flag: "--admin"), names: try names(),
             limits: try LimitSettings(limit), logFormat: logFormat == .json ? .json : .text, drain: .seconds(drainSeconds))
         try await Node(settings).run()
