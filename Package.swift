@@ -53,6 +53,7 @@ let brokers = [
 let rooms = [
     room("CloudEvents"),
     room("ApusTelemetry", [logging]),
+    room("NATSClient", ["CNATS"]),
     room("ApusHTTP", ["CloudEvents", nio, nioPosix, nioTLS, nioTLSEvents]),
     room("EventFilters", ["CloudEvents"]),
     room("ApusResources", ["EventFilters", "CloudEvents", yaml]),
@@ -73,6 +74,7 @@ let rooms = [
     room("ApusClient", ["ApusHTTP", "ApusResources", "CloudEvents", nio, nioPosix]),
     room("ApusTesting", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents"]),
     .systemLibrary(name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CNATS", path: "Sources/CNATS", pkgConfig: "libnats", providers: [.apt(["libnats-dev"])]),
     .executableTarget(
         name: "apus",
         dependencies: [
@@ -131,6 +133,7 @@ let package = Package(
                 "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
             ]),
         tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
+        tests("NATSClientTests", ["NATSClient"]),
         tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
             "EndToEndTests",
