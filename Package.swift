@@ -103,6 +103,7 @@ let package = Package(
         .target(
             name: "Specs", dependencies: [yaml], path: "specs", exclude: specData, sources: ["Specs.swift"],
             swiftSettings: house),
+        .target(name: "TestSupport", path: "Tests/Support", exclude: ["kmock.c"], swiftSettings: house),
         tests("CloudEventsTests", ["CloudEvents"]),
         tests("EventFiltersTests", ["EventFilters", "CloudEvents"]),
         tests("ApusResourcesTests", ["ApusResources", "EventFilters", "CloudEvents"]),
@@ -133,7 +134,7 @@ let package = Package(
                 "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
             ]),
         tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
-        tests("NATSClientTests", ["NATSClient"]),
+        tests("NATSClientTests", ["NATSClient", "TestSupport"]),
         tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
             "EndToEndTests",

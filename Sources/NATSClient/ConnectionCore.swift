@@ -73,7 +73,8 @@ final class ConnectionCore: Sendable {
         let server = Callbacks.server(of: connection)
         _ = relay.observe { [replies] event in
             switch event {
-            case .disconnected: replies.failAll(NATSError(.connectionDisconnected, "the connection was lost before an answer came"))
+            case .disconnected:
+                replies.failAll(NATSError(.connectionDisconnected, "the connection was lost before an answer came"))
             case .closed: replies.failAll(.closed)
             default: break
             }
@@ -162,7 +163,6 @@ final class ConnectionCore: Sendable {
             Callbacks.mailboxes.remove(id)
             throw NATSError.last(status)
         }
-        relay.setMailbox(mailbox, of: UInt(bitPattern: created))
         subscriptions.withLock { $0[id] = SubscriptionPointer(raw: created) }
         _ = natsSubscription_SetPendingLimits(
             created, Int32(clamping: pending.messagesMax), Int32(clamping: pending.bytesMax))
@@ -195,7 +195,6 @@ final class ConnectionCore: Sendable {
     func unsubscribe(_ id: UInt) {
         output.run {
             guard let subscription = self.subscriptions.withLock({ $0.removeValue(forKey: id) }) else { return }
-            self.relay.setMailbox(nil, of: UInt(bitPattern: subscription.raw))
             natsSubscription_Destroy(subscription.raw)
         }
     }

@@ -45,7 +45,8 @@ package struct JetStream: Sendable {
         let info: ConsumerInfo = try await call("CONSUMER.DURABLE.CREATE", names, request)
         // Servers before 2.10 pass over a field that they do not know: it would deliver every subject.
         guard (info.config.filterSubjects ?? []).count == (configuration.filterSubjects ?? []).count else {
-            throw NATSError(.noServerSupport, "this server knows one filter subject a consumer, several came with nats-server 2.10")
+            throw NATSError(
+                .noServerSupport, "this server knows one filter subject a consumer, several came with nats-server 2.10")
         }
         return info
     }

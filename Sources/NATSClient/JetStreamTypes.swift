@@ -175,6 +175,8 @@ package struct ConsumerInfo: Sendable, Equatable, Decodable {
     package var redeliveredMessages: Int
     /// Not yet delivered.
     package var pendingMessages: UInt64
+    /// Pull requests that wait at the server.
+    package var waitingRequests: Int
     package var cluster: ClusterInfo?
 
     enum CodingKeys: String, CodingKey {
@@ -183,5 +185,6 @@ package struct ConsumerInfo: Sendable, Equatable, Decodable {
         case ackPendingMessages = "num_ack_pending"
         case redeliveredMessages = "num_redelivered"
         case pendingMessages = "num_pending"
+        case waitingRequests = "num_waiting"
     }
 }

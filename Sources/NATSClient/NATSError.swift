@@ -80,7 +80,14 @@ extension NATSError {
         var lastStatus = NATS_OK
         let detail = nats_GetLastError(&lastStatus).map { String(cString: $0) } ?? ""
         let own = natsStatus_GetText(status).map { String(cString: $0) } ?? "status \(status.rawValue)"
-        return NATSError(Status(status), detail.isEmpty ? own : detail)
+        return NATSError(Status(status), detail.isEmpty ? own : withoutPlace(detail))
+    }
+
+    /// libnats writes `(conn.c:1905): ` before the server's words.
+    private static func withoutPlace(_ text: String) -> String {
+        guard text.hasPrefix("("), let end = text.firstRange(of: "): ") else { return text }
+        let place = text[..<end.lowerBound]
+        return place.contains(".c:") && !place.contains(" ") ? String(text[end.upperBound...]) : text
     }
 }
 

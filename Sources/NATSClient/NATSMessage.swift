@@ -1,11 +1,3 @@
-internal import CNATS
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
-
 /// Header fields of a message. Names are case-sensitive, and one name may have several values.
 package struct NATSHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     package struct Field: Sendable, Equatable {
@@ -13,7 +5,7 @@ package struct NATSHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral 
         package var value: String
     }
 
-    /// As they are sent. Received ones are sorted by name, because libnats keeps no order; the values of one name keep theirs.
+    /// In the order of the message; libnats sends them in an order of its own, the values of one name in theirs.
     package private(set) var fields: [Field] = []
 
     package init() {}
@@ -23,6 +15,12 @@ package struct NATSHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral 
     }
 
     package var isEmpty: Bool { fields.isEmpty }
+
+    /// Adds to the last value what its continuation line says.
+    mutating func extendLast(_ text: String) {
+        guard let last = fields.indices.last else { return }
+        fields[last].value += " " + text
+    }
 
     package mutating func add(_ name: String, _ value: String) { fields.append(Field(name: name, value: value)) }
 
@@ -51,42 +49,11 @@ package struct NATSMessage: Sendable, Equatable {
         self.payload = payload
     }
 
-    /// The inline status of the server (`NATS/1.0 503`), which libnats shows as a header: only a message without payload has one.
-    var status: Int? { payload.isEmpty ? headers["Status"].flatMap { Int($0) } : nil }
-    var statusText: String { headers["Description"] ?? "" }
+    /// The inline status of the server (`NATS/1.0 503`); a message that somebody published has none.
+    var status: Int?
+    var statusText = ""
     /// What a message counts for in limits of bytes.
     var sizeBytes: Int { headers.fields.reduce(payload.count) { $0 + $1.name.utf8.count + $1.value.utf8.count } }
-}
-
-extension NATSMessage {
-    /// Copies all of a message of libnats; the message stays its owner's.
-    init(copying message: OpaquePointer) {
-        let length = Int(natsMsg_GetDataLength(message))
-        let data = UnsafeRawBufferPointer(start: natsMsg_GetData(message), count: max(0, length))
-        self.init(
-            subject: natsMsg_GetSubject(message).map { String(cString: $0) } ?? "",
-            reply: natsMsg_GetReply(message).map { String(cString: $0) }, headers: Self.headers(of: message),
-            payload: Array(data))
-    }
-
-    private static func headers(of message: OpaquePointer) -> NATSHeaders {
-        var headers = NATSHeaders()
-        var names: UnsafeMutablePointer<UnsafePointer<CChar>?>?
-        var count: Int32 = 0
-        guard natsMsgHeader_Keys(message, &names, &count) == NATS_OK, let names else { return headers }
-        defer { free(names) }
-        let sorted = (0..<Int(count)).compactMap { names[$0].map { String(cString: $0) } }.sorted()
-        for name in sorted {
-            var values: UnsafeMutablePointer<UnsafePointer<CChar>?>?
-            var valueCount: Int32 = 0
-            guard natsMsgHeader_Values(message, name, &values, &valueCount) == NATS_OK, let values else { continue }
-            defer { free(values) }
-            for index in 0..<Int(valueCount) {
-                if let value = values[index] { headers.add(name, String(cString: value)) }
-            }
-        }
-        return headers
-    }
 }
 
 /// Subjects: tokens between dots, `*` for one token and `>` for all that follow.

@@ -41,6 +41,7 @@ final class Inbox: Mailbox {
         var messages: [NATSMessage] = []
         var bytes = 0
         var dropped = 0
+        var droppedByLibrary = 0
         /// Whether the loss was said; it is said anew after the queue was empty.
         var isSlow = false
         var isComplete = false
@@ -58,28 +59,29 @@ final class Inbox: Mailbox {
         self.relay = relay
     }
 
-    var droppedMessages: Int { state.withLock { $0.dropped } }
+    var droppedMessages: Int { state.withLock { $0.dropped + $0.droppedByLibrary } }
 
-    func receive(_ message: NATSMessage) {
+    func receive(_ message: NATSMessage, dropped: Int) {
         let size = message.sizeBytes
-        let (waiter, isTaken) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool) in
-            guard state.messages.count < pending.messagesMax, state.bytes <= pending.bytesMax - size else { return (nil, false) }
-            state.messages.append(message)
-            state.bytes += size
+        let (waiter, lost) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Int?) in
+            let isTaken = state.messages.count < pending.messagesMax && state.bytes <= pending.bytesMax - size
+            let before = state.dropped + state.droppedByLibrary
+            state.droppedByLibrary = dropped
+            if isTaken {
+                state.messages.append(message)
+                state.bytes += size
+            } else {
+                state.dropped += 1
+            }
+            let lost = state.dropped + dropped
+            let isNews = lost > before && !state.isSlow
+            if lost > before { state.isSlow = true }
+            guard isTaken else { return (nil, isNews ? lost : nil) }
             defer { state.waiter = nil }
-            return (state.waiter, true)
+            return (state.waiter, isNews ? lost : nil)
         }
         waiter?.resume()
-        if !isTaken { receiveSlowConsumer() }
-    }
-
-    func receiveSlowConsumer() {
-        let dropped: Int? = state.withLock { state in
-            state.dropped += 1
-            defer { state.isSlow = true }
-            return state.isSlow ? nil : state.dropped
-        }
-        if let dropped { relay.post(.slowConsumer(subject: subject, droppedMessages: dropped)) }
+        if let lost { relay.post(.slowConsumer(subject: subject, droppedMessages: lost)) }
     }
 
     func complete() {

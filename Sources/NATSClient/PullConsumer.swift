@@ -215,7 +215,7 @@ final class Pull: Mailbox {
 
     // MARK: - What comes
 
-    func receive(_ message: NATSMessage) {
+    func receive(_ message: NATSMessage, dropped: Int) {
         guard let delivered = JetStreamMessage(message, core: core) else { return receiveStatus(message) }
         let (waiter, watch, isKept) = state.withLock { state -> (CheckedContinuation<Void, Never>?, UInt64?, Bool) in
             guard !state.isClosed else { return (nil, nil, false) }
@@ -252,8 +252,6 @@ final class Pull: Mailbox {
     private static func isFinal(_ text: String) -> Bool {
         ["Consumer Deleted", "Consumer is push based", "Exceeded MaxRequest"].contains { text.contains($0) }
     }
-
-    func receiveSlowConsumer() {}
 
     func complete() {
         state.withLock { $0.isClosed = true }

@@ -31,9 +31,8 @@ final class Registry<Entry: Sendable>: Sendable {
 
 /// Where a subscription's messages arrive, on a thread of libnats'. Neither function may wait.
 protocol Mailbox: AnyObject, Sendable {
-    func receive(_ message: NATSMessage)
-    /// libnats dropped messages because this mailbox was slow.
-    func receiveSlowConsumer()
+    /// - Parameter dropped: messages of the subscription that libnats dropped so far, because they were not received in time.
+    func receive(_ message: NATSMessage, dropped: Int)
     /// No message follows.
     func complete()
 }
@@ -43,9 +42,11 @@ enum Callbacks {
     static let relays = Registry<EventRelay>()
     static let mailboxes = Registry<any Mailbox>()
 
-    static let message: natsMsgHandler = { _, _, message, closure in
+    static let message: natsMsgHandler = { _, subscription, message, closure in
         guard let message else { return }
-        Callbacks.mailboxes[closure]?.receive(NATSMessage(copying: message))
+        var dropped: Int64 = 0
+        natsSubscription_GetDropped(subscription, &dropped)
+        Callbacks.mailboxes[closure]?.receive(NATSMessage(copying: message), dropped: Int(dropped))
         natsMsg_Destroy(message)
     }
 
@@ -71,11 +72,9 @@ enum Callbacks {
 
     static let lameDuck: natsConnectionHandler = { _, closure in Callbacks.relays[closure]?.post(.lameDuck) }
 
-    /// The subscription may be gone already, so it is looked at as a number only.
-    static let error: natsErrHandler = { _, subscription, status, closure in
-        guard let relay = Callbacks.relays[closure] else { return }
-        if status == NATS_SLOW_CONSUMER, relay.postSlowConsumer(of: UInt(bitPattern: subscription)) { return }
-        relay.post(.error(NATSError.last(status)))
+    /// A slow consumer is told of by its mailbox, which knows how many messages it lost. The subscription may be gone already.
+    static let error: natsErrHandler = { _, _, status, closure in
+        if status != NATS_SLOW_CONSUMER { Callbacks.relays[closure]?.post(.error(NATSError.last(status))) }
     }
 
     static func server(of connection: OpaquePointer?) -> String {
@@ -104,8 +103,6 @@ final class EventRelay: Sendable {
     private struct State {
         var observers: [UInt64: Observer] = [:]
         var lastID: UInt64 = 0
-        /// Subscriptions of libnats by their address, as numbers that are compared and never followed.
-        var mailboxes: [UInt: any Mailbox] = [:]
     }
 
     let events: AsyncStream<NATSEvent>
@@ -120,17 +117,6 @@ final class EventRelay: Sendable {
     func post(_ event: NATSEvent) {
         for observer in state.withLock({ Array($0.observers.values) }) { observer(event) }
         continuation.yield(event)
-    }
-
-    /// False where the subscription is not known.
-    func postSlowConsumer(of subscription: UInt) -> Bool {
-        guard let mailbox = state.withLock({ $0.mailboxes[subscription] }) else { return false }
-        mailbox.receiveSlowConsumer()
-        return true
-    }
-
-    func setMailbox(_ mailbox: (any Mailbox)?, of subscription: UInt) {
-        state.withLock { $0.mailboxes[subscription] = mailbox }
     }
 
     /// Called with every event, on libnats' thread, which it must not hold up.

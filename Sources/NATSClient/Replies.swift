@@ -84,12 +84,11 @@ final class Replies: Mailbox {
         }
     }
 
-    func receive(_ message: NATSMessage) {
+    func receive(_ message: NATSMessage, dropped: Int) {
         guard let token = Self.token(of: message.subject) else { return }
         finish(token, .success(message))
     }
 
-    func receiveSlowConsumer() {}
     func complete() { failAll(.closed) }
 
     /// The number behind the last dot.
