@@ -6,9 +6,13 @@ import CloudEvents
 package struct APIClient: Sendable {
     private let http: HTTPClient
     private let server: String
+    private let catalog: SourceCatalog
 
-    /// - Parameter server: the control plane's base URL, e.g. `http://127.0.0.1:8081`.
-    package init(server: String, http: HTTPClient) {
+    /// - Parameters:
+    ///   - server: The control plane's base URL, e.g. `http://127.0.0.1:8081`.
+    ///   - catalog: The kinds of sources that answers may hold.
+    package init(server: String, http: HTTPClient, catalog: SourceCatalog = .none) {
+        self.catalog = catalog
         self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
         self.http = http
     }
@@ -38,7 +42,7 @@ package struct APIClient: Sendable {
 
     private func resource(_ document: DocumentNode) throws(Failure) -> Resource {
         do throws(FieldErrors) {
-            return try Resource(document)
+            return try Resource(document, catalog: catalog)
         } catch {
             throw unreadable("\(error)")
         }

@@ -15,6 +15,7 @@ extension Controller {
         triggerFailures = triggerFailures.filter { resources[$0.key] != nil }
         for broker in brokers where services[broker.identity] == nil { await startBroker(broker) }
         for broker in brokers { await reconcileTriggers(of: broker) }
+        await reconcileSources()
         updateStatus()
     }
 

@@ -71,7 +71,7 @@ extension Controller {
     }
 
     private func forget(_ row: StoredResource) async throws {
-        guard let resource = try? Resource(json: Array(row.document.utf8)) else { return }
+        guard let resource = try? Resource(json: Array(row.document.utf8), catalog: catalog) else { return }
         switch resource {
         case .broker(var broker):
             broker.metadata.uid = row.uid
@@ -82,6 +82,7 @@ extension Controller {
                 kind: Broker.kind, namespace: trigger.metadata.namespace, name: trigger.brokerName)
             try await services[broker]?.dispatcher.forget(trigger.metadata.name)
         case .configMap: break
+        case .source: try await sources?.progress.forgetProgress(of: row.uid)
         }
     }
 }

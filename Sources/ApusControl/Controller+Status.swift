@@ -17,6 +17,10 @@ extension Controller {
             trigger.status = TriggerStatus.make(trigger, facts: facts(of: trigger, resolver: resolver), now: now)
             resources[trigger.identity] = .trigger(trigger)
         }
+        for case .source(var source) in resources.values {
+            source.status = SourceStatus.make(source, facts: facts(of: source, resolver: resolver), now: now)
+            resources[source.identity] = .source(source)
+        }
     }
 
     private func facts(of broker: Broker, resolver: DestinationResolver) -> BrokerFacts {
@@ -67,7 +71,7 @@ extension Controller {
         var items: [DocumentNode] = []
         for identity in resources.keys.sorted(by: { "\($0)" < "\($1)" })
         where identity.kind == kind.kind && (namespace == nil || identity.namespace == namespace) {
-            if let document = await document(identity) { items.append(document) }
+            if let document = await document(identity) { items.append(document.inVersion(kind.apiVersion)) }
         }
         let version = stored.values.map(\.resourceVersion).max() ?? 0
         return .mapping([
@@ -79,7 +83,7 @@ extension Controller {
     /// One resource with its status as of now; nil where there is none.
     package func document(kind: ResourceKind, namespace: String, name: String) async -> DocumentNode? {
         updateStatus()
-        return await document(ResourceIdentity(kind: kind.kind, namespace: namespace, name: name))
+        return await document(ResourceIdentity(kind: kind.kind, namespace: namespace, name: name))?.inVersion(kind.apiVersion)
     }
 
     private func document(_ identity: ResourceIdentity) async -> DocumentNode? {
@@ -96,6 +100,10 @@ extension Controller {
             }
             trigger.status.annotations = annotations
             return Resource.trigger(trigger).document()
+        case .source(var source):
+            if let report = sourceServices[identity]?.report { annotations.merge(report.annotations) { $1 } }
+            source.status.annotations = annotations
+            return Resource.source(source).document()
         case .configMap: return resource.document()
         }
     }
@@ -113,5 +121,16 @@ extension Controller {
     /// Sets the gauges that are only worth computing when someone looks: asking for a trigger's progress does.
     package func refreshMeters() async {
         for service in services.values { _ = await service.dispatcher.progress() }
+    }
+}
+
+extension DocumentNode {
+    /// As another version of its group, which has the same fields.
+    fileprivate func inVersion(_ apiVersion: String) -> DocumentNode {
+        guard case .mapping(var members) = content, let index = members.firstIndex(where: { $0.name == "apiVersion" }) else {
+            return self
+        }
+        members[index].value = .string(apiVersion)
+        return DocumentNode(.mapping(members), line: line)
     }
 }

@@ -49,6 +49,8 @@ package actor Controller {
     let environment: Environment
     let store: any ResourceStore
     let backends: [any LogBackend.Type]
+    /// nil in a node without sources.
+    let sources: SourceSupport?
     let intake: Intake
     let sinks: any EventSinkFactory
     let meters: Meters
@@ -66,17 +68,19 @@ package actor Controller {
     var failures: [ResourceIdentity: BrokerFailure] = [:]
     /// Why a trigger is not subscribed, by its identity.
     var triggerFailures: [ResourceIdentity: String] = [:]
-    /// The node ends: logs are being closed, and nothing may open or trim one.
-    private var isEnding = false
+    var sourceServices: [ResourceIdentity: SourceService] = [:]
+    /// The node ends: logs are being closed, and nothing may open or trim one, or start a source.
+    private(set) var isEnding = false
 
     package init(
-        settings: Settings, environment: Environment, store: any ResourceStore, backends: [any LogBackend.Type], intake: Intake,
-        sinks: any EventSinkFactory, meters: Meters, logger: Logger
+        settings: Settings, environment: Environment, store: any ResourceStore, backends: [any LogBackend.Type],
+        sources: SourceSupport? = nil, intake: Intake, sinks: any EventSinkFactory, meters: Meters, logger: Logger
     ) {
         self.settings = settings
         self.environment = environment
         self.store = store
         self.backends = backends
+        self.sources = sources
         self.intake = intake
         self.sinks = sinks
         self.meters = meters
@@ -122,6 +126,8 @@ package actor Controller {
     /// Stops dispatching in order: what is in flight finishes within `limit`, cursors are committed, logs are closed.
     package func shutdown(within limit: Duration) async {
         isEnding = true
+        // Before the logs: what a source has in hand becomes durable.
+        await stopSources { _, _ in true }
         await withDiscardingTaskGroup { group in
             for service in services.values {
                 group.addTask {
@@ -142,7 +148,7 @@ package actor Controller {
         read = files.fingerprint()
         do {
             let sources = try files.read().map { Manifests.Source(file: $0.path, text: $0.text) }
-            await apply(try Manifests.load(sources), covers: files.covers)
+            await apply(try Manifests.load(sources, catalog: catalog), covers: files.covers)
         } catch {
             logger.error(LogMessage.manifestsRefused, metadata: [LogKey.error: "\(error)", LogKey.changed: "nothing"])
         }
@@ -188,7 +194,7 @@ package actor Controller {
     /// Takes a stored document as desired; keeps the status that is known.
     private func adopt(_ row: StoredResource) {
         do {
-            var resource = try Resource(json: Array(row.document.utf8))
+            var resource = try Resource(json: Array(row.document.utf8), catalog: catalog)
             resource.metadata.uid = row.uid
             resource.metadata.generation = row.generation
             resource.metadata.resourceVersion = row.resourceVersion
@@ -221,6 +227,9 @@ extension Resource {
         case (.trigger(var new), .trigger(let old)):
             new.status = old.status
             self = .trigger(new)
+        case (.source(var new), .source(let old)):
+            new.status = old.status
+            self = .source(new)
         default: break
         }
     }

@@ -34,6 +34,7 @@ struct ReaderMeters {
         case .rejected: gaveUp[0]
         case .retriesExhausted: gaveUp[1]
         case .hopsExhausted: gaveUp[2]
+        case .unreadable: gaveUp[3]
         }
     }
 

@@ -28,6 +28,19 @@ enum Admission {
         return records
     }
 
+    /// The records of a source's events: each with its own bytes and its own mode.
+    static func records(of events: [SourceEvent], limits: IntakeLimits) throws(IntakeRefusal) -> [EventRecord] {
+        var records: [EventRecord] = []
+        records.reserveCapacity(events.count)
+        for (index, event) in events.enumerated() {
+            records.append(
+                try record(
+                    DecodedMessage.Event(attributes: event.attributes, range: 0..<event.body.count), mode: event.mode,
+                    contentType: event.contentType, body: event.body, headers: event.headers, index: index, limits: limits))
+        }
+        return records
+    }
+
     private static func record(
         _ event: DecodedMessage.Event, mode: ContentMode, contentType: String?, body: [UInt8], headers: [ForwardedHeader],
         index: Int?, limits: IntakeLimits

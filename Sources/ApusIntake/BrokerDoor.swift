@@ -56,9 +56,24 @@ package final class BrokerDoor: Sendable {
     ) throws(IntakeRefusal) -> Accepted? {
         meters.received.add(message.events.count)
         let records = try Admission.records(of: message, body: body, headers: headers, limits: limits)
+        return try append(records, inBatch: message.mode == .batched, receiver: receiver, token: token)
+    }
+
+    /// Admits a source's events, all or none, and appends what of them is new; returns as the other does.
+    package func accept(
+        _ events: [SourceEvent], receiver: any IntakeReceiver, token: UInt64
+    ) throws(IntakeRefusal) -> Accepted? {
+        meters.received.add(events.count)
+        let records = try Admission.records(of: events, limits: limits)
+        return try append(records, inBatch: true, receiver: receiver, token: token)
+    }
+
+    private func append(
+        _ records: [EventRecord], inBatch: Bool, receiver: any IntakeReceiver, token: UInt64
+    ) throws(IntakeRefusal) -> Accepted? {
         guard !records.isEmpty else { return Accepted(position: nil, matched: 0) }
         guard !limits.isFull(log.queueDepth) else { throw .queueFull }
-        let matched = matches(records, inBatch: message.mode == .batched)
+        let matched = matches(records, inBatch: inBatch)
         let now = clock()
         let sender = DoorQueue.Sender.message(receiver: receiver, token: token)
         let admitted = state.withLock { $0.queue.admit(records, matched: matched, from: sender, now: now) }

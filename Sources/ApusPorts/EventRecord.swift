@@ -110,6 +110,9 @@ public struct DeadLetter: Sendable, Equatable {
         case retriesExhausted = "retries-exhausted"
         /// The subscriber's reply had no hops left (promise 7); the event itself counts as delivered.
         case hopsExhausted = "hops-exhausted"
+        /// A source's record that cannot become an event. ``trigger`` is the source then, as `PingSource/NAME`; the record's
+        /// bytes are the data, and ``body`` is the sentence that says why.
+        case unreadable
     }
 
     public init(

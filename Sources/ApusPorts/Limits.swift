@@ -69,6 +69,10 @@ public enum Limits {
     public static let retryPageRecordsMax = 64
     public static let manifestFilesMax = 10_000
     public static let manifestFileBytesMax = 1_048_576
+    /// One value of what a source keeps between its starts.
+    public static let progressValueBytesMax = 65_536
+    /// How long a source that is stopped may take to let go.
+    public static let sourceStopSeconds = 10
 }
 
 extension Limits {
@@ -119,5 +123,7 @@ extension Limits {
         ("retryPageRecordsMax", "\(Limits.retryPageRecordsMax)", "records"),
         ("manifestFilesMax", "\(Limits.manifestFilesMax)", "files"),
         ("manifestFileBytesMax", "\(Limits.manifestFileBytesMax)", "bytes"),
+        ("progressValueBytesMax", "\(Limits.progressValueBytesMax)", "bytes"),
+        ("sourceStopSeconds", "\(Limits.sourceStopSeconds)", "seconds"),
     ]
 }

@@ -8,6 +8,15 @@ public struct ResourceKind: Sendable, Equatable {
     /// Other names that a person may give it.
     public var shortNames: [String]
 
+    public init(group: String, version: String, kind: String, plural: String, singular: String, shortNames: [String] = []) {
+        self.group = group
+        self.version = version
+        self.kind = kind
+        self.plural = plural
+        self.singular = singular
+        self.shortNames = shortNames
+    }
+
     public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
 
     public static let broker = ResourceKind(

@@ -17,10 +17,11 @@ public enum LogKey {
     public static let file = "file"
     public static let signal = "signal"
     public static let changed = "changed"
+    public static let origin = "origin"
     public static let error = "error"
 
     public static let all: [String] = [
         namespace, broker, trigger, resource, reason, stream, position, status, events, removed, oldest, address, data, admin,
-        file, signal, changed, error,
+        file, signal, changed, origin, error,
     ]
 }

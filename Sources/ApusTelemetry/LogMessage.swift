@@ -32,6 +32,10 @@ public enum LogMessage {
     public static let cursorsNotStored: Logger.Message = "The cursors cannot be stored; outcomes stay open."
     public static let outcomeNotStored: Logger.Message = "An outcome cannot be stored; its event stays open."
     public static let eventsTrimmed: Logger.Message = "Events were trimmed or damaged before they were delivered."
+    public static let sourceStarted: Logger.Message = "source started"
+    public static let sourceStopped: Logger.Message = "source stopped"
+    public static let sourceFailed: Logger.Message = "source failed"
+    public static let recordPassed: Logger.Message = "A source's record cannot become an event; it is passed."
     public static let sinkGaveUp: Logger.Message = "A dead letter sink gave up on a dead letter; it stays on the dead stream."
 
     public static let all: [Logger.Message] = [
@@ -39,6 +43,6 @@ public enum LogMessage {
         triggerNotApplied, triggersNotRetired, resourceApplied, resourceRemoved, resourceForgotten,
         resourceNotForgotten, resourceUnreadable, manifestsRefused, manifestsNotStored, logFailed, logRecovered,
         checkpointFailed, logTrimmed, logNotTrimmed, brokerCannotRead, triggerCannotRead, retriesCannotRead,
-        cursorsNotStored, outcomeNotStored, eventsTrimmed, sinkGaveUp,
+        cursorsNotStored, outcomeNotStored, eventsTrimmed, sourceStarted, sourceStopped, sourceFailed, recordPassed, sinkGaveUp,
     ]
 }

@@ -49,6 +49,18 @@ extension Metric {
     public static let parked = Metric(
         "apus_trigger_parked", .gauge, labels: ["namespace", "broker", "trigger", "stream"], help: "Events that wait for a retry."
     )
+    public static let sourceEmitted = Metric(
+        "apus_source_events_total", .counter, labels: ["namespace", "kind", "source"],
+        help: "Events of a source that its sink has.")
+    public static let sourceFailures = Metric(
+        "apus_source_failures_total", .counter, labels: ["namespace", "kind", "source"],
+        help: "Times that a source failed, or that its sink did not take what it emitted.")
+    public static let sourceMissed = Metric(
+        "apus_source_missed_total", .counter, labels: ["namespace", "kind", "source"],
+        help: "Events that fell due, or were there to be had, and were not emitted.")
+    public static let sourceUnreadable = Metric(
+        "apus_source_unreadable_total", .counter, labels: ["namespace", "kind", "source"],
+        help: "Records of a source that cannot become events.")
     public static let appendSeconds = Metric(
         "apus_append_seconds", .histogram, labels: ["namespace", "broker"], help: "From the door to durable.")
     public static let queueWaitSeconds = Metric(
@@ -73,7 +85,7 @@ extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
         received, refused, appended, deduplicated, matched, delivered, retried, deadLettered, sinkGaveUp, lag, inFlight, parked,
-        appendSeconds,
+        sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds,
         queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime, build,
     ]
 }

@@ -15,6 +15,7 @@ struct Apus: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Send.self, Listen.self, Get.self, Describe.self, Check.self, Explain.self, VersionCommand.self,
+            Serve.self, Send.self, Listen.self, Get.self, Describe.self, Check.self, Explain.self, CronCommand.self,
+            VersionCommand.self,
         ])
 }

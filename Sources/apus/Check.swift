@@ -1,4 +1,5 @@
 import ApusControl
+import ApusRegistry
 import ApusResources
 import ArgumentParser
 
@@ -21,7 +22,7 @@ struct Check: ParsableCommand {
     func run() throws {
         do {
             let sources = try ManifestFiles(files).read().map { Manifests.Source(file: $0.path, text: $0.text) }
-            let manifests = try Manifests.load(sources)
+            let manifests = try Manifests.load(sources, catalog: Registry.catalog)
             for entry in manifests.entries { Console.print(["\(entry.resource.identity) is valid"]) }
             Console.print(Self.warnings(of: manifests.resources))
             if manifests.entries.isEmpty { Console.print(["no resources in \(files.joined(separator: ", "))"]) }

@@ -5,14 +5,15 @@ import CloudEvents
 
 struct Describe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show one broker or trigger: what it asks for, what is in force, how far it is.",
+        abstract: "Show one broker, trigger or source: what it asks for, what is in force, how far it is.",
         discussion: """
             EXAMPLES
               apus describe broker default
               apus describe trigger orders -n shop
+              apus describe pingsource nightly
             """)
 
-    @Argument(help: "broker or trigger.")
+    @Argument(help: "broker, trigger, or a kind of source such as pingsource.")
     var kind: KindArgument
 
     @Argument(help: "Its name.")
@@ -32,6 +33,7 @@ struct Describe: AsyncParsableCommand {
             case .trigger(let trigger):
                 let broker = try? await client.get(.broker, namespace: namespace, name: trigger.brokerName)
                 Console.print(Description.lines(of: trigger, broker: broker, now: .now))
+            case .source(let source): Console.print(Description.lines(of: source, now: .now))
             case .configMap: break
             }
         }
@@ -67,6 +69,18 @@ enum Description {
         lines += delivery(effectiveDelivery(trigger: trigger, broker: known)).map { "  \($0)" }
         lines += annotations(trigger.status.annotations)
         return lines + conditions(trigger.status.conditions, now: now)
+    }
+
+    static func lines(of source: SourceResource, now: Timestamp) -> [String] {
+        var lines = head(source.metadata, now: now)
+        lines += pairs([("Kind", source.schema.kind.kind), ("Sink", source.status.sink?.url ?? "unresolved")])
+        for attributes in source.status.eventAttributes {
+            lines += pairs([("Event type", attributes.type), ("Event source", attributes.source)])
+        }
+        lines.append("Spec:")
+        lines += source.spec.yaml().split(separator: "\n").map { "  \($0)" }
+        lines += annotations(source.status.annotations)
+        return lines + conditions(source.status.conditions, now: now)
     }
 
     private static func head(_ metadata: ObjectMeta, now: Timestamp) -> [String] {

@@ -1,4 +1,5 @@
 import ApusPorts
+import ApusRegistry
 import ApusResources
 import ArgumentParser
 
@@ -10,6 +11,7 @@ struct Explain: ParsableCommand {
               apus explain trigger
               apus explain trigger.spec.delivery
               apus explain broker.spec.delivery.backoffPolicy
+              apus explain pingsource
               apus explain limits
             """)
 
@@ -26,7 +28,7 @@ struct Explain: ParsableCommand {
         }
         let parts = subject.split(separator: ".", maxSplits: 1).map(String.init)
         let path = parts.count == 2 ? parts[1] : ""
-        let docs = FieldDocs.explain(kind: parts.first ?? "", path: path)
+        let docs = FieldDocs.explain(kind: parts.first ?? "", path: path, catalog: Registry.catalog)
         guard !docs.isEmpty else { throw CommandFailure(Self.unknown(parts.first ?? "", path)) }
         Console.print(docs.flatMap(Self.lines))
     }
@@ -39,8 +41,8 @@ struct Explain: ParsableCommand {
     }
 
     private static func unknown(_ kind: String, _ path: String) -> String {
-        guard Resource.kinds.contains(where: { kind.lowercased().hasPrefix($0.lowercased()) }) else {
-            return "\(kind) is no kind that this build knows: \(Resource.kinds.joined(separator: ", ")), or limits"
+        guard Registry.catalog.kinds.contains(where: { kind.lowercased().hasPrefix($0.lowercased()) }) else {
+            return "\(kind) is no kind that this build knows: \(Registry.catalog.kinds.joined(separator: ", ")), or limits"
         }
         return "\(kind) has no field \(path); see apus explain \(kind)"
     }

@@ -1,3 +1,4 @@
+import ApusRegistry
 import ApusResources
 import ArgumentParser
 
@@ -6,9 +7,9 @@ struct KindArgument: ExpressibleByArgument {
     var kind: ResourceKind
 
     init?(argument: String) {
-        guard let kind = ResourceKind.named(argument) else { return nil }
+        guard let kind = Registry.catalog.named(argument) else { return nil }
         self.kind = kind
     }
 
-    static var allValueStrings: [String] { ResourceKind.served.map(\.plural) }
+    static var allValueStrings: [String] { Registry.catalog.kindsServed.map(\.plural) }
 }

@@ -51,7 +51,8 @@ struct Node: Sendable {
             settings: Controller.Settings(
                 dataDirectory: store.path, names: settings.names,
                 files: settings.files.isEmpty ? nil : ManifestFiles(settings.files), dispatch: settings.limits.dispatch),
-            environment: .system, store: store.resources, backends: Registry.backends, intake: intake, sinks: sinks,
+            environment: .system, store: store.resources, backends: Registry.backends,
+            sources: SourceSupport(kinds: Registry.sources, progress: store.progress), intake: intake, sinks: sinks,
             meters: meters,
             logger: logger)
         try await controller.start()

@@ -1,5 +1,6 @@
 import ApusClient
 import ApusHTTP
+import ApusRegistry
 import ArgumentParser
 import Foundation
 import NIOCore
@@ -18,7 +19,7 @@ struct ServerOptions: ParsableArguments {
 
     /// Runs `body` with a client; a failure becomes one line on standard error and exit code 1.
     func withClient(_ body: (APIClient) async throws -> Void) async throws {
-        try await CommandHTTP.run { http in try await body(APIClient(server: url, http: http)) }
+        try await CommandHTTP.run { http in try await body(APIClient(server: url, http: http, catalog: Registry.catalog)) }
     }
 }
 

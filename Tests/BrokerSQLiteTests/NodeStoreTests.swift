@@ -47,7 +47,7 @@ import Testing
         let path = folder.path
         await #expect(
             throws: LogError.unavailable(
-                reason: "\(path)/apus.db is a resource store of version 9, and this build of apus knows up to version 1: "
+                reason: "\(path)/apus.db is a resource store of version 9, and this build of apus knows up to version 2: "
                     + "run the newer apus, or move the file away")
         ) { try await SQLiteResourceStore.open(dataDirectory: path) }
     }

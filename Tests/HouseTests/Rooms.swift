@@ -27,8 +27,11 @@ enum Rooms {
         "Sources/ApusServer": base.union(["ApusHTTP", "ApusControl", "ApusIntake"]),
         "Sources/ApusClient": base.union(["ApusHTTP"]),
         "Sources/ApusTesting": base,
-        "Sources/ApusRegistry": ["ApusPorts", "BrokerMemory", "BrokerSQLite", "BrokerKafka", "BrokerJetStream"],
-        "Sources/apus": everything.subtracting(["ApusTesting", "Specs", "apus"]),
+        "Sources/ApusRegistry": [
+            "ApusPorts", "ApusResources", "BrokerMemory", "BrokerSQLite", "BrokerKafka", "BrokerJetStream", "SourcePing",
+            "SourceKafka", "SourceNATS",
+        ],
+        "Sources/apus": everything.subtracting(["ApusTesting", "TestSupport", "Specs", "apus"]),
     ]
 
     /// A broker or a source sees its own client and no other.
@@ -40,7 +43,7 @@ enum Rooms {
     private static let everything: Set = base.union([
         "ApusHTTP", "ApusIntake", "ApusDispatch", "ApusDelivery", "ApusControl", "ApusServer", "ApusClient", "ApusRegistry",
         "ApusTesting", "KafkaClient", "NATSClient", "CSQLite", "CRDKafka", "CNATS", "BrokerMemory", "BrokerSQLite", "BrokerKafka",
-        "BrokerJetStream", "Specs", "apus",
+        "BrokerJetStream", "SourcePing", "SourceKafka", "SourceNATS", "TestSupport", "Specs", "apus",
     ])
 
     /// Whether a module is one of ours.

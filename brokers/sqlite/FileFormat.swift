@@ -97,14 +97,21 @@ extension FileFormat {
             """,
         migrations: [1: "ALTER TABLE parked ADD COLUMN first_attempt_at INTEGER;"])
 
-    /// The node's resources.
+    /// What sources keep between their starts.
+    private static let progress = """
+        CREATE TABLE progress (
+            uid TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (uid, name)) WITHOUT ROWID;
+        """
+
+    /// The node's resources. Version 1 knew no sources.
     static let resources = FileFormat(
-        kind: "resource store", applicationID: 0x4150_5253, version: 1,
+        kind: "resource store", applicationID: 0x4150_5253, version: 2,
         create: """
             CREATE TABLE resources (
                 kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, uid TEXT NOT NULL, document TEXT NOT NULL,
                 generation INTEGER NOT NULL, resource_version INTEGER NOT NULL, created_at INTEGER NOT NULL, file TEXT,
                 removed_at INTEGER, PRIMARY KEY (kind, namespace, name)) WITHOUT ROWID;
+            \(progress)
             """,
-        migrations: [:])
+        migrations: [1: progress])
 }

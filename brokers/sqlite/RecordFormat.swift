@@ -47,6 +47,7 @@ package enum RecordFormat {
         case .rejected: 0
         case .retriesExhausted: 1
         case .hopsExhausted: 2
+        case .unreadable: 3
         }
     }
 

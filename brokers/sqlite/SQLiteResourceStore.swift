@@ -97,3 +97,31 @@ package final class SQLiteResourceStore: ResourceStore, @unchecked Sendable {
         }
     }
 }
+
+extension SQLiteResourceStore: ProgressStore {
+    package func loadProgress(of uid: String, _ name: String) async throws(LogError) -> [UInt8]? {
+        try await run { connection throws(SQLiteError) in
+            let row = try connection.prepare("SELECT value FROM progress WHERE uid = ?1 AND name = ?2")
+            try row.bind(.text(uid), .text(name))
+            guard try row.step() else { return nil }
+            return row.withBlob(0) { bytes in bytes.withUnsafeBytes { Array($0) } }
+        }
+    }
+
+    package func saveProgress(of uid: String, _ name: String, _ value: [UInt8]?) async throws(LogError) {
+        try await run { connection throws(SQLiteError) in
+            guard let value else {
+                try connection.prepare("DELETE FROM progress WHERE uid = ?1 AND name = ?2").run(.text(uid), .text(name))
+                return
+            }
+            try connection.prepare("INSERT OR REPLACE INTO progress VALUES (?1, ?2, ?3)")
+                .run(.text(uid), .text(name), .blob(value))
+        }
+    }
+
+    package func forgetProgress(of uid: String) async throws(LogError) {
+        try await run { connection throws(SQLiteError) in
+            try connection.prepare("DELETE FROM progress WHERE uid = ?1").run(.text(uid))
+        }
+    }
+}

@@ -39,12 +39,13 @@ public struct FieldErrors: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// Collects errors while a document is read, so that a user meets all of them at once.
-final class FieldReport {
-    private(set) var errors: [FieldError] = []
+public final class FieldReport {
+    public private(set) var errors: [FieldError] = []
     /// Every field that the parser asked for, lists as `[]` and maps as `[]`: held against ``FieldDocs`` by a test.
     private(set) var asked: Set<String> = []
 
-    func add(_ path: String, _ message: String, line: Int? = nil) {
+    /// Adds an error at a path of the document.
+    public func add(_ path: String, _ message: String, line: Int? = nil) {
         errors.append(FieldError(line: line, path: path, message: message))
     }
 

@@ -1,11 +1,11 @@
 /// Reads the members of one mapping: each field is asked for by name, and what nobody asked for is refused at the end.
-struct FieldReader {
-    let path: String
+public struct FieldReader {
+    public let path: String
     private let schemaPath: String
     private let kind: String
     private let node: DocumentNode
     private let members: [DocumentNode.Member]
-    let report: FieldReport
+    public let report: FieldReport
     private var known: [String] = []
 
     /// nil, with an error reported, where the value is no mapping.
@@ -22,14 +22,15 @@ struct FieldReader {
         self.report = report
     }
 
-    var isEmpty: Bool { members.isEmpty }
+    public var isEmpty: Bool { members.isEmpty }
     /// The names that are there, in order, those with null included.
-    var names: [String] { members.map(\.name) }
+    public var names: [String] { members.map(\.name) }
 
-    func place(_ name: String) -> String { Path.member(name, of: path) }
+    /// The path of a field in the document: where errors say they are.
+    public func place(_ name: String) -> String { Path.member(name, of: path) }
 
     /// The value of a field; nil where it is absent or null.
-    mutating func take(_ name: String) -> DocumentNode? {
+    public mutating func take(_ name: String) -> DocumentNode? {
         known.append(name)
         report.ask(Path.member(name, of: schemaPath))
         guard let value = members.first(where: { $0.name == name })?.value, !value.isNull else { return nil }
@@ -37,15 +38,16 @@ struct FieldReader {
     }
 
     /// Accepts a field without reading it.
-    mutating func skip(_ names: String...) { known += names }
+    public mutating func skip(_ names: String...) { known += names }
 
     /// A text; nil where it is absent or, as Kubernetes has it, empty.
-    mutating func string(_ name: String) -> String? {
+    public mutating func string(_ name: String) -> String? {
         guard let value = take(name), let text = string(value, at: place(name)) else { return nil }
         return text.isEmpty ? nil : text
     }
 
-    mutating func integer(_ name: String) -> Int64? {
+    /// A whole number; nil where it is absent.
+    public mutating func integer(_ name: String) -> Int64? {
         guard let value = take(name) else { return nil }
         guard case .number(let text) = value.content else {
             report.add(place(name), "must be a number, was \(value.typeName)", line: value.line)
@@ -58,14 +60,15 @@ struct FieldReader {
         return number
     }
 
-    mutating func object(_ name: String) -> FieldReader? {
+    /// A mapping, to be read in turn; nil where it is absent. Its ``finish()`` is the caller's.
+    public mutating func object(_ name: String) -> FieldReader? {
         take(name).flatMap {
             FieldReader($0, path: place(name), schemaPath: Path.member(name, of: schemaPath), kind: kind, report: report)
         }
     }
 
     /// A list, as the items and their paths.
-    mutating func list(_ name: String) -> [(path: String, node: DocumentNode)]? {
+    public mutating func list(_ name: String) -> [(path: String, node: DocumentNode)]? {
         guard let value = take(name) else { return nil }
         guard case .sequence(let items) = value.content else {
             report.add(place(name), "must be a list, was \(value.typeName)", line: value.line)
@@ -75,7 +78,7 @@ struct FieldReader {
     }
 
     /// A mapping of texts, in the order of the document.
-    mutating func texts(_ name: String) -> [(name: String, value: String)]? {
+    public mutating func texts(_ name: String) -> [(name: String, value: String)]? {
         guard let value = take(name) else { return nil }
         guard case .mapping(let members) = value.content else {
             report.add(place(name), "must be a mapping, was \(value.typeName)", line: value.line)
@@ -98,7 +101,7 @@ struct FieldReader {
     }
 
     /// Refuses every member that nobody asked for, with the nearest known name.
-    func finish() {
+    public func finish() {
         for member in members where !known.contains(where: { $0 == member.name }) {
             let wrong = place(member.name)
             let hint = NearestName.to(member.name, among: known).map { "; did you mean \(place($0))?" } ?? ""

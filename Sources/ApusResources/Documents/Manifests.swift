@@ -32,8 +32,8 @@ public struct Manifests: Sendable, Equatable {
     ///
     /// Throws all errors of all sources together; then nothing is loaded (promise 23). The same kind, namespace and name twice
     /// is an error that names both places.
-    public static func load(_ sources: [Source]) throws(FieldErrors) -> Manifests {
-        var loader = ManifestLoader()
+    public static func load(_ sources: [Source], catalog: SourceCatalog = .none) throws(FieldErrors) -> Manifests {
+        var loader = ManifestLoader(catalog: catalog)
         for source in sources { loader.load(source) }
         guard loader.errors.isEmpty else { throw FieldErrors(loader.errors) }
         return loader.manifests
@@ -44,6 +44,9 @@ private struct ManifestLoader {
     var manifests = Manifests()
     var errors: [FieldError] = []
     private var places: [ResourceIdentity: String] = [:]
+    private let catalog: SourceCatalog
+
+    init(catalog: SourceCatalog) { self.catalog = catalog }
 
     mutating func load(_ source: Manifests.Source) {
         do {
@@ -84,7 +87,7 @@ private struct ManifestLoader {
             return
         }
         do {
-            let resource = try Resource(document)
+            let resource = try Resource(document, catalog: catalog)
             add(Manifests.Entry(resource: resource, file: file, document: number, line: document.line))
         } catch {
             add(error, prefix: "", file: file, number: number)
@@ -105,7 +108,7 @@ private struct ManifestLoader {
         }
         for (index, item) in items.enumerated() {
             do {
-                let resource = try Resource(item)
+                let resource = try Resource(item, catalog: catalog)
                 add(Manifests.Entry(resource: resource, file: file, document: number, line: item.line))
             } catch {
                 add(error, prefix: "items[\(index)]", file: file, number: number)

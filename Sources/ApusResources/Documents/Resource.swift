@@ -3,7 +3,10 @@ public enum Resource: Sendable, Equatable {
     case broker(Broker)
     case trigger(Trigger)
     case configMap(ConfigMap)
+    /// Of any kind of source: what differs from kind to kind stands in its schema.
+    case source(SourceResource)
 
+    /// Those that every build knows; the kinds of sources are in ``SourceCatalog/kinds``.
     public static let kinds = [Broker.kind, Trigger.kind, ConfigMap.kind]
 
     public var identity: ResourceIdentity {
@@ -11,6 +14,7 @@ public enum Resource: Sendable, Equatable {
         case .broker(let broker): broker.identity
         case .trigger(let trigger): trigger.identity
         case .configMap(let map): map.identity
+        case .source(let source): source.identity
         }
     }
 
@@ -20,6 +24,7 @@ public enum Resource: Sendable, Equatable {
             case .broker(let broker): broker.metadata
             case .trigger(let trigger): trigger.metadata
             case .configMap(let map): map.metadata
+            case .source(let source): source.metadata
             }
         }
         set {
@@ -33,6 +38,9 @@ public enum Resource: Sendable, Equatable {
             case .configMap(var map):
                 map.metadata = newValue
                 self = .configMap(map)
+            case .source(var source):
+                source.metadata = newValue
+                self = .source(source)
             }
         }
     }
@@ -43,6 +51,7 @@ public enum Resource: Sendable, Equatable {
         case .broker(let broker): broker.document(withStatus: withStatus)
         case .trigger(let trigger): trigger.document(withStatus: withStatus)
         case .configMap(let map): map.document()
+        case .source(let source): source.document(withStatus: withStatus)
         }
     }
 
@@ -65,6 +74,7 @@ public enum Resource: Sendable, Equatable {
         case (.broker(let a), .broker(let b)): a.spec == b.spec
         case (.trigger(let a), .trigger(let b)): a.spec == b.spec
         case (.configMap(let a), .configMap(let b)): a.data == b.data
+        case (.source(let a), .source(let b)): a.spec == b.spec
         default: false
         }
     }
@@ -74,14 +84,17 @@ public enum Resource: Sendable, Equatable {
         switch (old, new) {
         case (.broker(let old), .broker(let new)): Broker.validateUpdate(old: old, new: new)
         case (.trigger(let old), .trigger(let new)): Trigger.validateUpdate(old: old, new: new)
+        case (.source(let old), .source(let new)): SourceResource.validateUpdate(old: old, new: new)
         default: []
         }
     }
 
     /// Reads one document: parsed, defaulted, checked. Throws every error that it has.
-    public init(_ document: DocumentNode) throws(FieldErrors) {
+    ///
+    /// `catalog` has the kinds of sources that this build knows: `Registry.catalog`.
+    public init(_ document: DocumentNode, catalog: SourceCatalog = .none) throws(FieldErrors) {
         let report = FieldReport()
-        let resource = Resource.read(document, report)
+        let resource = Resource.read(document, report, catalog: catalog)
         let placed = report.errors.map { error in
             var placed = error
             placed.line = error.line ?? document.line(ofPath: error.path)
@@ -94,37 +107,39 @@ public enum Resource: Sendable, Equatable {
     }
 
     /// Reads one document of JSON, such as the API's bodies and the store's rows.
-    public init(json bytes: [UInt8]) throws(FieldErrors) {
+    public init(json bytes: [UInt8], catalog: SourceCatalog = .none) throws(FieldErrors) {
         let document: DocumentNode
         do {
             document = try JSONReader.document(bytes)
         } catch {
             throw FieldErrors([error])
         }
-        self = try Resource(document)
+        self = try Resource(document, catalog: catalog)
     }
 
     /// Every field that the parser asks a document for, lists as `[]`: what ``FieldDocs`` is held against.
-    package static func fieldsAsked(of document: DocumentNode) -> Set<String> {
+    package static func fieldsAsked(of document: DocumentNode, catalog: SourceCatalog = .none) -> Set<String> {
         let report = FieldReport()
-        _ = read(document, report)
+        _ = read(document, report, catalog: catalog)
         return report.asked
     }
 
-    static func read(_ document: DocumentNode, _ report: FieldReport) -> Resource? {
+    static func read(_ document: DocumentNode, _ report: FieldReport, catalog: SourceCatalog) -> Resource? {
         let kind = document["kind"]?.text
         guard var reader = FieldReader(document, path: "", kind: kind ?? "a resource", report: report) else { return nil }
         let apiVersion = reader.string("apiVersion")
+        let known = catalog.kinds.joined(separator: ", ")
         guard let kind = reader.string("kind") else {
             if !reader.names.contains("kind") { report.add("kind", "missing field: it must be \(known)") }
             return nil
         }
-        guard let expected = apiVersions[kind] else {
-            let hint = NearestName.to(kind, among: kinds).map { "; did you mean \($0)?" } ?? ""
+        let schema = catalog.schema(ofKind: kind)
+        guard let expected = apiVersions[kind] ?? schema?.kind.apiVersion else {
+            let hint = NearestName.to(kind, among: catalog.kinds).map { "; did you mean \($0)?" } ?? ""
             report.add("kind", "kind \(kind) is not supported by this build; it knows \(known)\(hint)")
             return nil
         }
-        guard apiVersion == expected else {
+        guard apiVersion == expected || schema?.reads(apiVersion: apiVersion ?? "") == true else {
             report.add("apiVersion", "must be \(expected) for a \(kind)" + (apiVersion.map { ", was \($0)" } ?? ""))
             return nil
         }
@@ -132,13 +147,13 @@ public enum Resource: Sendable, Equatable {
             switch kind {
             case Broker.kind: Broker(&reader).map { .broker($0.defaulted()) }
             case Trigger.kind: Trigger(&reader).map { .trigger($0.defaulted()) }
-            default: ConfigMap(&reader).map { .configMap($0) }
+            case ConfigMap.kind: ConfigMap(&reader).map { .configMap($0) }
+            default: schema.flatMap { SourceResource(&reader, schema: $0) }.map { .source($0) }
             }
         if resource != nil { reader.finish() }
         return resource
     }
 
-    private static let known = kinds.joined(separator: ", ")
     private static let apiVersions = [
         Broker.kind: Broker.apiVersion, Trigger.kind: Trigger.apiVersion, ConfigMap.kind: ConfigMap.apiVersion,
     ]

@@ -84,6 +84,14 @@ public struct DestinationResolver: Sendable {
         }
     }
 
+    /// The Broker of this node that a destination is, where it is one and nothing is below it.
+    public func broker(of destination: DestinationSpec, namespace: String) -> ResourceIdentity? {
+        guard let reference = destination.ref, destination.uri == nil, Self.isBroker(reference) else { return nil }
+        let namespace = reference.namespace ?? namespace
+        guard brokerURL(namespace, reference.name) != nil else { return nil }
+        return ResourceIdentity(kind: Broker.kind, namespace: namespace, name: reference.name)
+    }
+
     private struct Failure: Error {
         var message: String
     }

@@ -17,9 +17,9 @@ public enum FieldDocs {
     public static let all: [FieldDoc] = broker + trigger + configMap
 
     /// The field at a path and those below it, in order; all of a kind for an empty path. Lists may be written without `[]`.
-    public static func explain(kind: String, path: String = "") -> [FieldDoc] {
+    public static func explain(kind: String, path: String = "", catalog: SourceCatalog = .none) -> [FieldDoc] {
         let wanted = plain(path)
-        return all.filter { doc in
+        return (all + catalog.schemas.flatMap(source)).filter { doc in
             guard doc.kind.lowercased() == kind.lowercased() || "\(doc.kind.lowercased())s" == kind.lowercased() else {
                 return false
             }
@@ -121,6 +121,38 @@ public enum FieldDocs {
 
     private static func annotations(_ kind: String, _ origin: String, _ rows: [Row]) -> [FieldDoc] {
         docs(kind, origin, rows.map { (Path.annotation($0.path), $0.type, $0.fallback, $0.text) })
+    }
+
+    /// Every field of a kind of source: those of all sources, and the kind's own.
+    public static func source(_ schema: SourceSchema) -> [FieldDoc] {
+        let kind = schema.kind.kind
+        func own(_ fields: [SourceSchema.Field], place: (String) -> String) -> [FieldDoc] {
+            fields.map {
+                FieldDoc(
+                    kind: kind, path: place($0.path), type: $0.type, defaultValue: $0.defaultValue, isRequired: $0.isRequired,
+                    text: $0.text, origin: schema.origin)
+            }
+        }
+        return top(kind, schema.kind.apiVersion)
+            + docs(
+                kind, schema.origin,
+                [
+                    ("spec", "\(kind)Spec", "required", "What is wanted of the \(kind)."),
+                    ("status", "\(kind)Status", nil, "What the node says; ignored in a manifest."),
+                ])
+            + own(schema.fields) { $0 }
+            + destination(kind, "spec.sink", "Where the events go: a Broker by ref, or any receiver by uri.", isRequired: true)
+            + docs(
+                kind, "Knative Eventing, CloudEventOverrides",
+                [
+                    ("spec.ceOverrides", "CloudEventOverrides", nil, "Attributes that each event is given."),
+                    ("spec.ceOverrides.extensions", "map of strings", nil, "By name; they replace what the event has."),
+                ])
+            + (schema.hasDelivery ? delivery(kind, whole: "The retries towards a sink by uri; a Broker's log needs none.") : [])
+            + annotations(
+                kind, "Apus, sources",
+                [(Annotation.paused, "true or false", "false", "Stops the source; what it has kept of its progress stays.")])
+            + own(schema.annotations) { Path.annotation($0) }
     }
 
     public static let broker: [FieldDoc] =

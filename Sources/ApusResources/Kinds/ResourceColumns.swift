@@ -23,6 +23,7 @@ public struct ResourceColumns: Sendable, Equatable {
         case .broker: broker
         case .trigger: trigger
         case .configMap: configMap
+        case .source(let source): self.source(source.schema)
         }
     }
 
@@ -42,6 +43,42 @@ public struct ResourceColumns: Sendable, Equatable {
                 + ready(trigger.status.conditions)
         case .configMap(let map):
             return [metadata.name, String(map.data.count), age]
+        case .source(let source):
+            let ready = ready(source.status.conditions)
+            let document = source.document(withStatus: false)
+            let cells = source.schema.columns.map { column -> String in
+                switch column {
+                case .sink: source.status.sink?.url ?? ""
+                case .age: age
+                case .ready: ready[0]
+                case .reason: ready[1]
+                case .field(_, let path, _): cell(document.value(at: path))
+                }
+            }
+            return [metadata.name] + cells
+        }
+    }
+
+    private static func source(_ schema: SourceSchema) -> ResourceColumns {
+        var columns = ResourceColumns(["NAME"])
+        columns.columns += schema.columns.map { column in
+            switch column {
+            case .sink: Column(name: "SINK", isWide: false)
+            case .age: Column(name: "AGE", isWide: false)
+            case .ready: Column(name: "READY", isWide: false)
+            case .reason: Column(name: "REASON", isWide: false)
+            case .field(let name, _, let isWide): Column(name: name, isWide: isWide)
+            }
+        }
+        return columns
+    }
+
+    private static func cell(_ value: DocumentNode?) -> String {
+        switch value?.content {
+        case .string(let text), .number(let text): text
+        case .boolean(let flag): flag ? "true" : "false"
+        case .sequence(let items): items.map { cell($0) }.joined(separator: ",")
+        case .mapping, .null, nil: ""
         }
     }
 }

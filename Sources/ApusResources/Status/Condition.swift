@@ -150,6 +150,11 @@ public enum Reason {
     public static let deadLetterSinkNotConfigured = "DeadLetterSinkNotConfigured"
     public static let identityDisabled = "authentication-oidc feature disabled"
     public static let eventPoliciesDisabled = "OIDCDisabled"
+    public static let sinkMissing = "SinkMissing"
+    public static let sinkNotFound = "NotFound"
+    public static let sourceStarting = "Starting"
+    /// A source is stopped by the annotation `apus.dev/paused`.
+    public static let paused = "Paused"
     /// The class is not in this build (promise 24).
     public static let brokerClassUnknown = "BrokerClassUnknown"
     /// The broker's log cannot be opened or written.

@@ -7,10 +7,11 @@ extension ControlPlane {
     /// The read side of the resource API: discovery, lists and single resources, as `kubectl` and `apus get` ask for them.
     func addResources(to router: Router<BasicRequestContext>) {
         let controller = self.controller
-        router.get("apis") { _, _ in Response.json(ApiDiscovery.groups) }
+        let served = controller.catalog.served
+        router.get("apis") { _, _ in Response.json(ApiDiscovery.groups(served)) }
         router.get("apis/:group/:version") { _, context in
             let group = try context.parameters.require("group"), version = try context.parameters.require("version")
-            guard let resources = ApiDiscovery.resources(group: group, version: version) else {
+            guard let resources = ApiDiscovery.resources(served, group: group, version: version) else {
                 return Self.failure(
                     code: 404, reason: "NotFound", message: "the group version \(group)/\(version) is not served; see GET /apis")
             }
@@ -23,7 +24,7 @@ extension ControlPlane {
             try await Self.list(controller, context, namespace: try context.parameters.require("namespace"))
         }
         router.get("apis/:group/:version/namespaces/:namespace/:plural/:name") { _, context in
-            guard let kind = try Self.kind(context) else { return Self.unknownKind(context) }
+            guard let kind = try Self.kind(context, controller) else { return Self.unknownKind(context) }
             let namespace = try context.parameters.require("namespace"), name = try context.parameters.require("name")
             guard let document = await controller.document(kind: kind, namespace: namespace, name: name) else {
                 return Self.failure(
@@ -36,14 +37,14 @@ extension ControlPlane {
     private static func list(
         _ controller: Controller, _ context: BasicRequestContext, namespace: String?
     ) async throws -> Response {
-        guard let kind = try kind(context) else { return unknownKind(context) }
+        guard let kind = try kind(context, controller) else { return unknownKind(context) }
         return Response.json(await controller.list(kind: kind, namespace: namespace).json())
     }
 
-    private static func kind(_ context: BasicRequestContext) throws -> ResourceKind? {
+    private static func kind(_ context: BasicRequestContext, _ controller: Controller) throws -> ResourceKind? {
         let group = try context.parameters.require("group"), version = try context.parameters.require("version")
         let plural = try context.parameters.require("plural")
-        return ResourceKind.served.first { $0.group == group && $0.version == version && $0.plural == plural }
+        return controller.catalog.served.first { $0.group == group && $0.version == version && $0.plural == plural }
     }
 
     private static func unknownKind(_ context: BasicRequestContext) -> Response {
@@ -62,8 +63,9 @@ extension ControlPlane {
 
 /// Discovery documents of the Kubernetes API: which groups, versions and kinds this node serves.
 enum ApiDiscovery {
-    static let groups: String = {
-        let versions = Dictionary(grouping: ResourceKind.served, by: \.group)
+    /// `kinds` has one entry a kind and version, the preferred first.
+    static func groups(_ kinds: [ResourceKind]) -> String {
+        let versions = Dictionary(grouping: kinds, by: \.group)
         let groups = versions.keys.sorted().map { group in
             let names = Set(versions[group, default: []].map(\.version)).sorted()
             let entries = names.map { #"{"groupVersion":"\#(group)/\#($0)","version":"\#($0)"}"# }.joined(separator: ",")
@@ -71,10 +73,10 @@ enum ApiDiscovery {
             return #"{"name":"\#(group)","versions":[\#(entries)],"preferredVersion":\#(preferred)}"#
         }
         return #"{"kind":"APIGroupList","apiVersion":"v1","groups":[\#(groups.joined(separator: ","))]}"#
-    }()
+    }
 
-    static func resources(group: String, version: String) -> String? {
-        let kinds = ResourceKind.served.filter { $0.group == group && $0.version == version }
+    static func resources(_ served: [ResourceKind], group: String, version: String) -> String? {
+        let kinds = served.filter { $0.group == group && $0.version == version }
         guard !kinds.isEmpty else { return nil }
         let entries = kinds.map { kind in
             #"{"name":"\#(kind.plural)","singularName":"\#(kind.singular)","namespaced":true,"kind":"\#(kind.kind)","#

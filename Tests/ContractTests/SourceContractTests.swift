@@ -1,0 +1,70 @@
+import ApusPorts
+import ApusRegistry
+import ApusResources
+import ApusTesting
+import Testing
+
+/// A kind of source of the registry.
+struct ListedSource: Sendable, CustomTestStringConvertible {
+    let type: any SourceKind.Type
+
+    var testDescription: String { type.schema.kind.kind }
+    static var all: [ListedSource] { Registry.sources.map { ListedSource(type: $0) } }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct `Every source` {
+    @Test(arguments: ListedSource.all, SourceContract.clauses)
+    func `keeps the contract`(source: ListedSource, clause: SourceContract.Clause) throws {
+        if let reason = source.type.waivers[clause.sentence] {
+            try Test.cancel("\(source.type.schema.kind.kind) waives this: \(reason)")
+        }
+        guard let specimen = source.type.specimen else {
+            try Test.cancel("\(source.type.schema.kind.kind) needs a server; its own tests show this")
+        }
+        try clause.check(SourceHarness(source.type), specimen)
+    }
+
+    @Test(arguments: ListedSource.all)
+    func `waives no clause that is not there`(source: ListedSource) {
+        let sentences = Set(SourceContract.clauses.map(\.sentence))
+        #expect(Set(source.type.waivers.keys).subtracting(sentences).isEmpty)
+    }
+
+    @Test func `has names of its own`() {
+        let kinds = Registry.catalog.kindsServed
+        for names in [kinds.map(\.kind), kinds.map(\.plural), kinds.map(\.singular)] { #expect(Set(names).count == names.count) }
+        for kind in kinds { #expect(Registry.catalog.named(kind.plural.uppercased()) == kind) }
+    }
+
+    /// `apus explain` and the parser know the same fields.
+    @Test(arguments: ListedSource.all)
+    func `explains every field that it reads, and no other`(source: ListedSource) throws {
+        let schema = source.type.schema
+        let text = """
+            {"apiVersion": "\(schema.kind.apiVersion)", "kind": "\(schema.kind.kind)", "metadata": {},
+             "spec": {"sink": {"ref": {}}, "ceOverrides": {}, "delivery": {"deadLetterSink": {"ref": {}}}}}
+            """
+        let document = try JSONReader.document(Array(text.utf8))
+        let asked = Resource.fieldsAsked(of: document, catalog: Registry.catalog)
+        let documented = Set(FieldDocs.source(schema).map(\.path)).filter { !$0.contains("annotations[") }
+        #expect(asked.subtracting(documented).sorted() == [], "read, and not explained")
+        for doc in FieldDocs.source(schema) {
+            #expect(doc.text.hasSuffix("."), "\(doc.path)")
+            #expect(!FieldDocs.explain(kind: schema.kind.plural, path: doc.path, catalog: Registry.catalog).isEmpty)
+        }
+    }
+
+    @Test(arguments: ListedSource.all)
+    func `is read in each of its versions, and kept in the first`(source: ListedSource) throws {
+        let schema = source.type.schema
+        guard let specimen = source.type.specimen else {
+            try Test.cancel("\(schema.kind.kind) has no specimen")
+        }
+        for version in [schema.kind.version] + schema.otherVersions {
+            let text = specimen.replacing("\(schema.kind.apiVersion)\"", with: "\(schema.kind.group)/\(version)\"")
+            let resource = try Resource(json: Array(text.utf8), catalog: Registry.catalog)
+            #expect(resource.document()["apiVersion"]?.text == schema.kind.apiVersion)
+            #expect(try Resource(resource.document(), catalog: Registry.catalog) == resource)
+        }
+    }
+}
