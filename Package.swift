@@ -58,7 +58,8 @@ let brokers = [
 ]
 
 let sources = [
-    source("Ping", "ping")
+    source("Ping", "ping"),
+    source("NATS", "nats", ["NATSClient"]),
 ]
 
 let rooms = [
@@ -148,6 +149,9 @@ let package = Package(
         tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
         tests("SourcePingTests", ["SourcePing", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents"]),
         tests("NATSClientTests", ["NATSClient", "TestSupport"]),
+        tests(
+            "SourceNATSTests",
+            ["SourceNATS", "NATSClient", "TestSupport", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents"]),
         tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
             "EndToEndTests",

@@ -2,6 +2,7 @@ package import ApusPorts
 package import ApusResources
 internal import BrokerMemory
 internal import BrokerSQLite
+internal import SourceNATS
 internal import SourcePing
 
 /// What this build is made of: the lists of log backends and of sources, and the node's own store.
@@ -10,7 +11,7 @@ package enum Registry {
     package static let backends: [any LogBackend.Type] = [SQLiteBackend.self, MemoryBackend.self]
 
     /// Every kind of source that this build knows.
-    package static let sources: [any SourceKind.Type] = [PingSource.self]
+    package static let sources: [any SourceKind.Type] = [PingSource.self, NatsSource.self]
 
     /// Their schemas, for whatever reads documents.
     package static let catalog = SourceCatalog(sources.map { $0.schema })

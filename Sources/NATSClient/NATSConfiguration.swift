@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
+
 /// Text that no description, dump or log line shows.
 package struct NATSSecret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     package var value: String
@@ -7,6 +13,19 @@ package struct NATSSecret: Sendable, Equatable, CustomStringConvertible, CustomD
     package var description: String { "<redacted>" }
     package var debugDescription: String { description }
     package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+extension NATSSecret {
+    /// The first line of a file.
+    package init(file path: String) throws(NATSError) {
+        guard let file = fopen(path, "r") else { throw NATSError(.invalidArgument, "\(path) cannot be read") }
+        defer { fclose(file) }
+        var buffer = [UInt8](repeating: 0, count: Self.bytesMax)
+        let count = fread(&buffer, 1, buffer.count, file)
+        self.init(String(decoding: buffer[..<count].prefix { $0 != 0x0A && $0 != 0x0D }, as: UTF8.self))
+    }
+
+    private static let bytesMax = 65_536
 }
 
 /// How to reach and to enter a NATS server or cluster.
