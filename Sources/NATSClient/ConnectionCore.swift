@@ -5,7 +5,7 @@ internal import Synchronization
 // what stands there is the last one of the output thread that has it.
 struct ConnectionPointer: @unchecked Sendable { let raw: OpaquePointer }
 
-// As above: only jobs of the output thread use it, and the one that frees it takes it out of `ConnectionCore.subscriptions` first.
+// As above: only jobs of the output thread use it, and the one that frees it takes it out of the core's table first.
 struct SubscriptionPointer: @unchecked Sendable { let raw: OpaquePointer }
 
 /// One connection of libnats, and the only one to touch it: what may wait for the network runs on its output thread.

@@ -9,7 +9,8 @@ package struct JetStream: Sendable {
     /// Publishes to the stream that listens to `subject` and waits for its acknowledgement.
     ///
     /// `noResponders` (no stream, or no leader at the moment), `timeout` and a lost connection are retriable: with the same
-    /// `messageID`, the stream takes it once within its duplicate window. A cluster of 2.9 needs retries for some 5 s while it elects.
+    /// `messageID`, the stream takes it once within its duplicate window. A cluster of 2.9 needs retries for some
+    /// 5 s while it elects.
     package func publish(
         _ payload: [UInt8], to subject: String, messageID: String? = nil, headers: NATSHeaders = [:],
         timeoutMilliseconds: Int? = nil

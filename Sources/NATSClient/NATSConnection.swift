@@ -28,7 +28,8 @@ package final class NATSConnection: Sendable {
     }
 
     /// Sends a message and waits for its first answer. `noResponders` comes at once, `timeout` after
-    /// ``NATSConfiguration/requestTimeoutMilliseconds`` unless another is given, `connectionDisconnected` when the connection is lost.
+    /// ``NATSConfiguration/requestTimeoutMilliseconds`` unless another is given,
+    /// `connectionDisconnected` when the connection is lost.
     package func request(
         _ payload: [UInt8], to subject: String, headers: NATSHeaders = [:], timeoutMilliseconds: Int? = nil
     ) async throws(NATSError) -> NATSMessage {

@@ -42,7 +42,7 @@ package struct NATSError: Error, Sendable, Equatable, CustomStringConvertible {
     package var text: String
     /// JetStream's `err_code`, as in `jsErrCode` of libnats; nil where JetStream did not answer.
     package var jetStreamCode: Int?
-    /// Whether the same may succeed later, with nothing changed by its caller. Publishing again needs a message id to be harmless.
+    /// Whether the same may succeed later, with nothing changed by its caller. To publish again is harmless with a message id.
     package var isRetriable: Bool
 
     package init(_ status: Status, _ text: String, jetStreamCode: Int? = nil, isRetriable: Bool? = nil) {

@@ -10,7 +10,7 @@ package enum NATSEvent: Sendable, Equatable {
     case closed(NATSError?)
     /// What the server or libnats complained of, such as a permission that is missing.
     case error(NATSError)
-    /// A subscription did not take its messages in time: how many of its messages are lost so far. Said once until it has caught up.
+    /// A subscription did not take its messages in time: how many are lost so far. Said once until it has caught up.
     case slowConsumer(subject: String, droppedMessages: Int)
     /// The server shuts down and asks its clients to leave; libnats reconnects elsewhere by itself.
     case lameDuck

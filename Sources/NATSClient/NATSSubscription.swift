@@ -20,7 +20,8 @@ package final class NATSSubscription: Sendable {
 
     deinit { core.unsubscribe(id) }
 
-    /// The messages that are there, at least one and at most `max`, in order; nil when none will follow, or the task was cancelled.
+    /// The messages that are there, at least one and at most `max`, in order; nil when none will follow, and to a
+    /// task that was cancelled.
     ///
     /// One task at a time: a second one gets nil.
     package func next(max: Int = .max) async -> [NATSMessage]? { await inbox.next(max: max) }

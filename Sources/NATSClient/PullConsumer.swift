@@ -160,7 +160,8 @@ final class Pull: Mailbox {
         watch(request.token)
         let milliseconds = Self.requestMilliseconds
         let body =
-            "{\"batch\": \(request.count), \"expires\": \(milliseconds)000000, \"idle_heartbeat\": \(Self.heartbeatMilliseconds)000000}"
+            "{\"batch\": \(request.count), \"expires\": \(milliseconds)000000, "
+            + "\"idle_heartbeat\": \(Self.heartbeatMilliseconds)000000}"
         core.post(
             NATSMessage(subject: nextSubject, reply: "\(inbox).\(request.token)", payload: Array(body.utf8))
         ) { error in

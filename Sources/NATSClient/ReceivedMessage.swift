@@ -21,7 +21,7 @@ extension NATSMessage {
     /// The bytes of the headers as they were sent.
     ///
     /// `natsMsgHeader_Get` and its like take the line after an empty value for that value, and fail where the last value is empty
-    /// (3.4.1 to 3.13). libnats keeps a received message in one piece: subject, reply and headers, each with a NUL, then the data.
+    /// (3.4.1 to 3.13). libnats keeps what it received in one piece: subject, reply and headers, each with a NUL, then the data.
     private static func headerBlock(
         after text: UnsafePointer<CChar>, before data: UnsafePointer<CChar>
     ) -> UnsafeRawBufferPointer {

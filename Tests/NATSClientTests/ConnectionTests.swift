@@ -116,7 +116,7 @@ import Testing
         let server = try await NATSServer.start(
             release,
             configuration:
-                "authorization { users: [{ user: ada, password: p, permissions: { publish: \"open.>\", subscribe: \"open.>\" } }] }"
+                "authorization { users: [{ user: ada, password: p, permissions: { subscribe: \"open.>\" } }] }"
         )
         defer { server.stop() }
         let connection = try await NATSConnection.connect(

@@ -93,6 +93,7 @@ import Testing
         #expect(Set(running.emitter.events.map(\.body)) == Set((0..<3).map { bytes("\($0)") }))
         #expect(running.reporter.readiness.contains(.notReady(reason: "SinkUnavailable", message: "The disk is full.")))
         #expect(running.reporter.readiness.last == .ready)
+        #expect(!running.reporter.readiness.contains { if case .notReady("Disconnected", _) = $0 { true } else { false } })
     }
 
     @Test func `says in the server's words why it cannot`() async throws {

@@ -43,8 +43,8 @@ package final class NATSServer: Sendable {
     /// Starts a server and returns when it is ready.
     ///
     /// - Parameters:
-    ///   - configuration: lines of a nats-server configuration file, such as `authorization { … }`; JetStream is on, and `FOLDER`
-    ///     is where `files` stand.
+    ///   - configuration: lines of a nats-server configuration file, such as `authorization { … }`; JetStream is on,
+    ///     and `FOLDER` is where `files` stand.
     ///   - port: 0 for one that the server chooses.
     ///   - files: written beside the configuration.
     package static func start(

@@ -33,6 +33,8 @@ struct NatsReader: EventSource {
         } catch {
             failure = error
         }
+        // What follows is this source's own doing, and no news.
+        if Task.isCancelled { watching.cancel() }
         await connection.close()
         guard var failure, !Task.isCancelled else { return }
         if let why = await watching.value {

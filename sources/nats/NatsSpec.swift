@@ -31,19 +31,21 @@ struct NatsSpec: Sendable {
     }
 
     static let fields: [SourceSchema.Field] = [
-        .init("spec.servers[]", "URL", isRequired: true, "nats://host:port or tls://host:port, tried in order."),
+        .init("spec.servers", "URLs", isRequired: true, "nats://host:port or tls://host:port, tried in order."),
         .init("spec.subject", "subject", "A core subject, which may have wildcards; not beside stream."),
         .init("spec.queue", "name", "Of a queue group: each message of the subject goes to one of its members."),
         .init("spec.stream", "name", "A JetStream stream, read through a durable pull consumer; not beside subject."),
         .init("spec.durable", "name", "Of the consumer; absent, one is made for this source."),
-        .init("spec.filterSubjects[]", "subject", "What of the stream is read; several need nats-server 2.10."),
+        .init("spec.filterSubjects", "subjects", "What of the stream is read; several need nats-server 2.10."),
         .init("spec.deliverPolicy", "all or new", defaultValue: "all", "Where a consumer that is made now begins."),
+        .init("spec.auth", "mapping", "One way to enter: user and passwordFile, tokenFile, credentialsFile, nkey and seedFile."),
         .init("spec.auth.user", "text", "User; with passwordFile."),
         .init("spec.auth.passwordFile", "path", "A file that holds the user's password."),
         .init("spec.auth.tokenFile", "path", "A file that holds a token."),
         .init("spec.auth.credentialsFile", "path", "A .creds file: JWT and NKey seed."),
         .init("spec.auth.nkey", "public key", "An NKey, U…; with seedFile."),
         .init("spec.auth.seedFile", "path", "A file that holds the seed of the NKey."),
+        .init("spec.tls", "mapping", "TLS, also where a server's URL says nats://."),
         .init("spec.tls.caFile", "path", "Certificates that are trusted; absent, the system's."),
         .init("spec.tls.certFile", "path", "The client's certificate chain; with keyFile."),
         .init("spec.tls.keyFile", "path", "The key of the client's certificate."),
