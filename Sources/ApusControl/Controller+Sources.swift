@@ -12,28 +12,44 @@ extension Controller {
 
     /// Starts, stops and changes sources until those run that are wished for, are not paused, and have a sink.
     func reconcileSources() async {
+        while true {
+            let wanted = plannedSources()
+            let isWanted = { (identity: ResourceIdentity, service: SourceService) in
+                wanted[identity]?.fingerprint == service.fingerprint
+            }
+            guard sourceServices.allSatisfy(isWanted) else {
+                // While they let go, the wishes may change: they are looked at anew.
+                await stopSources { !isWanted($0, $1) }
+                continue
+            }
+            guard !isEnding else { return }
+            for (identity, planned) in wanted.sorted(by: { "\($0.key)" < "\($1.key)" })
+            where sourceServices[identity] == nil && !leavingSources.contains(identity) { start(planned) }
+            return
+        }
+    }
+
+    private func plannedSources() -> [ResourceIdentity: PlannedSource] {
         let resolver = resolver
         var wanted: [ResourceIdentity: PlannedSource] = [:]
         for case .source(let source) in resources.values {
             let planned = PlannedSource(source, resolver: resolver)
             if planned.runs { wanted[source.identity] = planned }
         }
-        await stopSources { identity, service in wanted[identity]?.fingerprint != service.fingerprint }
-        guard !isEnding else { return }
-        for (identity, planned) in wanted.sorted(by: { "\($0.key)" < "\($1.key)" }) where sourceServices[identity] == nil {
-            start(planned)
-        }
+        return wanted
     }
 
     /// All at once: each may take its time to let go.
     func stopSources(where isUnwanted: (ResourceIdentity, SourceService) -> Bool) async {
         let leaving = sourceServices.filter(isUnwanted)
         for identity in leaving.keys { sourceServices[identity] = nil }
+        leavingSources.formUnion(leaving.keys)
         let clock = sourceClock
         await withDiscardingTaskGroup { group in
             for service in leaving.values { group.addTask { await service.stop(clock: clock) } }
         }
-        for (identity, _) in leaving {
+        leavingSources.subtract(leaving.keys)
+        for identity in leaving.keys {
             logger.notice(LogMessage.sourceStopped, metadata: [LogKey.resource: "\(identity)"])
             if resources[identity] == nil { SourceMeters.drop(meters, identity) }
         }

@@ -69,6 +69,8 @@ package actor Controller {
     /// Why a trigger is not subscribed, by its identity.
     var triggerFailures: [ResourceIdentity: String] = [:]
     var sourceServices: [ResourceIdentity: SourceService] = [:]
+    /// Sources that have been cancelled and have not let go yet: another of the same name has to wait.
+    var leavingSources: Set<ResourceIdentity> = []
     /// The node ends: logs are being closed, and nothing may open or trim one, or start a source.
     private(set) var isEnding = false
 

@@ -8,7 +8,6 @@ final class SourceReport: SourceReporter {
     struct State: Sendable {
         var readiness = Readiness.unknown(reason: Reason.sourceStarting, message: "The source is starting.")
         var notes: [String: String] = [:]
-        var missed = 0
         /// Whether it was ready since ``SourceReport/begin()``.
         var wasReady = false
     }
@@ -32,17 +31,14 @@ final class SourceReport: SourceReporter {
 
     func note(_ name: String, _ value: String?) { state.withLock { $0.notes[name] = value } }
 
-    func missed(_ events: Int) {
-        meters.missed.add(events)
-        state.withLock { $0.missed += events }
-    }
+    func missed(_ events: Int) { meters.missed.add(events) }
 
     /// Lines of the status: what the source noted, and the counts since the node's start.
     var annotations: [String: String] {
         let state = current
         var lines = Dictionary(uniqueKeysWithValues: state.notes.map { ("apus.dev/\($0.key)", $0.value) })
         for (name, count) in [
-            ("emitted", meters.emitted.value), ("failures", meters.failures.value), ("missed", state.missed),
+            ("emitted", meters.emitted.value), ("failures", meters.failures.value), ("missed", meters.missed.value),
             ("unreadable", meters.unreadable.value),
         ] where count > 0 || name == "emitted" { lines["apus.dev/\(name)"] = "\(count)" }
         return lines

@@ -67,7 +67,7 @@ public struct EmitFailure: Error, Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
         /// The event at `index` is never taken, however often it comes: bury it.
         case refused(index: Int)
-        /// Not now: the broker is not there or its log cannot be written, the `uri` failed all its retries. Trying again may help.
+        /// Not now: the broker is not there or its log cannot be written, the `uri` failed all retries: try again later.
         case unavailable
     }
 

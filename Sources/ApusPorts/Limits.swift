@@ -71,6 +71,10 @@ public enum Limits {
     public static let manifestFileBytesMax = 1_048_576
     /// One value of what a source keeps between its starts.
     public static let progressValueBytesMax = 65_536
+    /// A tick of a schedule that is later than this is missed, where it is not to be caught up.
+    public static let lateTickSecondsMax = 60
+    /// Missed ticks of one stretch are counted this far; a schedule of seconds that slept for a month has more.
+    public static let countedTicksMax = 100_000
     /// How long a source that is stopped may take to let go.
     public static let sourceStopSeconds = 10
 }
@@ -124,6 +128,8 @@ extension Limits {
         ("manifestFilesMax", "\(Limits.manifestFilesMax)", "files"),
         ("manifestFileBytesMax", "\(Limits.manifestFileBytesMax)", "bytes"),
         ("progressValueBytesMax", "\(Limits.progressValueBytesMax)", "bytes"),
+        ("lateTickSecondsMax", "\(Limits.lateTickSecondsMax)", "seconds"),
+        ("countedTicksMax", "\(Limits.countedTicksMax)", "ticks"),
         ("sourceStopSeconds", "\(Limits.sourceStopSeconds)", "seconds"),
     ]
 }

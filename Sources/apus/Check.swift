@@ -39,11 +39,24 @@ struct Check: ParsableCommand {
     private static func warnings(of resources: [Resource]) -> [String] {
         let brokers = Set(resources.compactMap { if case .broker(let broker) = $0 { broker.identity } else { nil } })
         return resources.compactMap { resource in
-            guard case .trigger(let trigger) = resource else { return nil }
-            let broker = ResourceIdentity(
-                kind: Broker.kind, namespace: trigger.metadata.namespace, name: trigger.brokerName)
-            guard !brokers.contains(broker) else { return nil }
-            return "note: \(trigger.identity) names the \(broker), which is not in these files"
+            guard let broker = broker(of: resource), !brokers.contains(broker) else { return nil }
+            return "note: \(resource.identity) names the \(broker), which is not in these files"
+        }
+    }
+
+    /// The Broker that a resource cannot do without.
+    private static func broker(of resource: Resource) -> ResourceIdentity? {
+        switch resource {
+        case .trigger(let trigger):
+            ResourceIdentity(kind: Broker.kind, namespace: trigger.metadata.namespace, name: trigger.brokerName)
+        case .source(let source):
+            source.sink.ref.flatMap { reference in
+                reference.kind != Broker.kind
+                    ? nil
+                    : ResourceIdentity(
+                        kind: Broker.kind, namespace: reference.namespace ?? source.metadata.namespace, name: reference.name)
+            }
+        case .broker, .configMap: nil
         }
     }
 }

@@ -41,6 +41,56 @@ import Testing
         await store.close()
     }
 
+    @Test func `keeps what sources have to remember, by UID and name, across a reopening`() async throws {
+        let store = try await SQLiteResourceStore.open(dataDirectory: folder.path)
+        #expect(try await store.loadProgress(of: "u", "due") == nil)
+        try await store.saveProgress(of: "u", "due", [1, 0, 2])
+        try await store.saveProgress(of: "u", "due", [0xFF])
+        try await store.saveProgress(of: "u", "empty", [])
+        try await store.saveProgress(of: "v", "due", [3])
+        await store.close()
+        let again = try await SQLiteResourceStore.open(dataDirectory: folder.path)
+        #expect(try await again.loadProgress(of: "u", "due") == [0xFF])
+        #expect(try await again.loadProgress(of: "u", "empty") == [])
+        try await again.saveProgress(of: "u", "due", nil)
+        #expect(try await again.loadProgress(of: "u", "due") == nil)
+        try await again.forgetProgress(of: "u")
+        #expect(try await again.loadProgress(of: "u", "empty") == nil)
+        #expect(try await again.loadProgress(of: "v", "due") == [3])
+        await again.close()
+        await #expect(throws: LogError.closed) { try await again.loadProgress(of: "v", "due") }
+    }
+
+    @Test func `refuses to remember more than a source may`() async throws {
+        let store = try await SQLiteResourceStore.open(dataDirectory: folder.path)
+        let progress = StoredProgress(store, uid: "u")
+        try await progress.save("big", [UInt8](repeating: 1, count: Limits.progressValueBytesMax))
+        await #expect(throws: LogError.tooLarge(limit: Limits.progressValueBytesMax)) {
+            try await progress.save("big", [UInt8](repeating: 1, count: Limits.progressValueBytesMax + 1))
+        }
+        await store.close()
+    }
+
+    /// The tables of version 1, as the first build made them.
+    @Test func `of version 1 is migrated, and keeps what it held`() async throws {
+        try sql(
+            folder.path + "/apus.db",
+            """
+            PRAGMA page_size = 16384; PRAGMA journal_mode = WAL;
+            CREATE TABLE resources (
+                kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, uid TEXT NOT NULL, document TEXT NOT NULL,
+                generation INTEGER NOT NULL, resource_version INTEGER NOT NULL, created_at INTEGER NOT NULL, file TEXT,
+                removed_at INTEGER, PRIMARY KEY (kind, namespace, name)) WITHOUT ROWID;
+            INSERT INTO resources VALUES ('Broker', 'default', 'a', 'u-a', '{"text":"x"}', 1, 7, 5, NULL, NULL);
+            PRAGMA application_id = 0x41505253; PRAGMA user_version = 1;
+            """)
+        let store = try await SQLiteResourceStore.open(dataDirectory: folder.path)
+        #expect(try await store.loadAll().map(\.uid) == ["u-a"])
+        try await store.saveProgress(of: "u", "due", [1])
+        #expect(try await store.loadProgress(of: "u", "due") == [1])
+        await store.close()
+    }
+
     @Test func `of a newer version is refused`() async throws {
         await (try await SQLiteResourceStore.open(dataDirectory: folder.path)).close()
         try sql(folder.path + "/apus.db", "PRAGMA user_version = 9")

@@ -15,6 +15,8 @@ import Testing
             let text = try String(contentsOf: file, encoding: .utf8)
                 .replacing("http://127.0.0.1:9090", with: "http://127.0.0.1:\(subscriber.port)")
                 .replacing("http://127.0.0.1:9091", with: "http://127.0.0.1:\(failing.port)")
+                // A tick would count among the events of this test.
+                .replacing("schedule: \"* * * * *\"", with: "schedule: \"0 0 29 2 *\"")
             try folder.write(text, to: "m/\(file.lastPathComponent)")
         }
         let apus = try await ApusProcess.serve(data: "\(folder.path)/data", manifests: ["\(folder.path)/m"])

@@ -68,6 +68,16 @@ import Testing
         #expect(times() == ["2026-01-01T00:10:00Z", "2026-01-01T01:10:00Z", "2026-01-01T01:20:00Z"])
     }
 
+    @Test func `that is stopped while its sink is away keeps its tick due`() throws {
+        let resource = try resource(#""schedule": "*/10 * * * *""#, annotations: #"{"apus.dev/catch-up": "true"}"#)
+        harness.emitter.setScript { _, _ in EmitFailure(.unavailable, message: "The sink is away.") }
+        try harness.run(resource, for: .seconds(700))
+        harness.emitter.setScript { _, _ in nil }
+        try harness.run(resource, for: .seconds(1))
+        #expect(times() == ["2026-01-01T00:10:00Z"])
+        #expect(harness.reporter.missedCount == 0)
+    }
+
     @Test func `goes on with the tick that it waited for when it was stopped`() throws {
         let resource = try resource(#""schedule": "@every 10m""#)
         try harness.run(resource, for: .seconds(400))
@@ -155,7 +165,7 @@ import Testing
     @Test func `counts no further than its bound, and still waits for a tick to come`() throws {
         let now = Timestamp(nanoseconds: try moment("00:00:00").nanoseconds + 10 * 86_400_000_000_000)
         let decision = try plan("* * * * * *").started(due: try moment("00:00:00"), now: now)
-        #expect(decision.missed == TickPlan.countedTicksMax)
+        #expect(decision.missed == Limits.countedTicksMax)
         #expect(decision.next == now + .seconds(1))
     }
 

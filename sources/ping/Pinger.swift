@@ -19,6 +19,7 @@ struct Pinger: EventSource {
             guard !Task.isCancelled else { return }
             due = try await act(plan.woke(due: tick, now: context.clock.now()), context)
         }
+        guard !Task.isCancelled else { return }
         context.reporter.note("next-tick", nil)
         throw SourceFailure(
             reason: "NeverDue",
@@ -44,14 +45,17 @@ struct Pinger: EventSource {
     /// Does what was decided: emits, counts, and makes durable what comes next.
     private func act(_ decision: TickPlan.Decision, _ context: SourceContext) async throws(SourceFailure) -> Timestamp? {
         if decision.missed > 0 { context.reporter.missed(decision.missed) }
-        if let tick = decision.fire { try await emit(tick, context) }
-        guard !Task.isCancelled else { return decision.next }
+        if let tick = decision.fire {
+            // What is out is written down even where the source is being stopped; what is not stays due.
+            guard try await emit(tick, context) else { return nil }
+        }
         if decision.fire != nil || decision.missed > 0 { try await save(decision.next, context) }
         return decision.next
     }
 
-    /// Emits a tick; a sink that is not there is waited for, since the tick is this source's to bring.
-    private func emit(_ tick: Timestamp, _ context: SourceContext) async throws(SourceFailure) {
+    /// Emits a tick; a sink that is not there is waited for, since the tick is this source's to bring. False where the source is
+    /// stopped before the sink has it.
+    private func emit(_ tick: Timestamp, _ context: SourceContext) async throws(SourceFailure) -> Bool {
         let item = try item(tick, uid: context.uid)
         var wait = Duration.seconds(1)
         while !Task.isCancelled {
@@ -59,13 +63,14 @@ struct Pinger: EventSource {
                 try await context.emitter.bring([item])
                 context.reporter.report(.ready)
                 context.reporter.note("last-tick", tick.rfc3339)
-                return
+                return true
             } catch {
                 context.reporter.report(.notReady(reason: "SinkUnavailable", message: error.message))
                 await context.clock.sleep(wait)
                 wait = min(wait * 2, .seconds(30))
             }
         }
+        return false
     }
 
     /// The event of a tick. Its id follows from the tick: one that is emitted again after a crash is a duplicate, which the

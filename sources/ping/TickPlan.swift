@@ -1,3 +1,4 @@
+import ApusPorts
 import CloudEvents
 
 /// Decides which ticks fire, which are missed, and when the next falls due. Pure: the driver tells it the time.
@@ -15,11 +16,6 @@ struct TickPlan: Sendable, Equatable {
     var cron: Cron
     var catchesUp: Bool
 
-    /// Later than this, and not caught up, a tick is missed: it is for its own time.
-    static let lateSecondsMax = 60
-    /// Missed ticks are counted this far; a schedule of seconds that slept for a month has more.
-    static let countedTicksMax = 100_000
-
     /// The first tick of a schedule that has not run yet.
     func first(now: Timestamp) -> Timestamp? { cron.next(after: now) }
 
@@ -28,11 +24,11 @@ struct TickPlan: Sendable, Equatable {
 
     /// The source runs. Of several ticks that are due, as emitting one took long, the last fires.
     func woke(due: Timestamp, now: Timestamp) -> Decision {
-        decide(due: due, now: now) { last in catchesUp || now - last <= .seconds(Self.lateSecondsMax) }
+        decide(due: due, now: now) { last in catchesUp || now - last <= .seconds(Limits.lateTickSecondsMax) }
     }
 
     private func decide(due: Timestamp, now: Timestamp, firesLast: (Timestamp) -> Bool) -> Decision {
-        let (count, last) = cron.ticks(from: due, through: now, limit: Self.countedTicksMax)
+        let (count, last) = cron.ticks(from: due, through: now, limit: Limits.countedTicksMax)
         guard count > 0, let last else { return Decision(next: due) }
         let fires = firesLast(last)
         var next = cron.next(after: last)

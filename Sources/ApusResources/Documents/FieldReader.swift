@@ -46,6 +46,30 @@ public struct FieldReader {
         return text.isEmpty ? nil : text
     }
 
+    /// `true` or `false`; nil where it is absent.
+    public mutating func boolean(_ name: String) -> Bool? {
+        guard let value = take(name) else { return nil }
+        guard case .boolean(let flag) = value.content else {
+            report.add(place(name), "must be true or false, was \(value.typeName)", line: value.line)
+            return nil
+        }
+        return flag
+    }
+
+    /// A list of texts; nil where it is absent.
+    public mutating func strings(_ name: String) -> [String]? {
+        list(name)?.compactMap { string($0.node, at: $0.path) }
+    }
+
+    /// A list of mappings, to be read in turn; nil where it is absent. The ``finish()`` of each is the caller's.
+    public mutating func objects(_ name: String) -> [FieldReader]? {
+        let items = list(name)
+        let schemaPath = "\(Path.member(name, of: schemaPath))[]"
+        return items?.compactMap { item in
+            FieldReader(item.node, path: item.path, schemaPath: schemaPath, kind: kind, report: report)
+        }
+    }
+
     /// A whole number; nil where it is absent.
     public mutating func integer(_ name: String) -> Int64? {
         guard let value = take(name) else { return nil }

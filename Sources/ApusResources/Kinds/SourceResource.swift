@@ -86,6 +86,11 @@ extension SourceResource {
         reader.finish()
         let attributes = extensions.sorted { $0.name < $1.name }.map { Attribute(name: $0.name, value: .string($0.value)) }
         for attribute in attributes {
+            guard !["subject", "time", "datacontenttype", "dataschema"].contains(attribute.name) else {
+                spec.report.add(
+                    Path.member(attribute.name, of: place), "must be an extension attribute: it is one of the event's own")
+                continue
+            }
             do {
                 _ = try CloudEvent(id: "1", source: "/", type: "t", extensions: [attribute])
             } catch {

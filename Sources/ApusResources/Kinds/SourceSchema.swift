@@ -15,7 +15,7 @@ public struct SourceSchema: Sendable {
     public var fields: [Field]
     /// The kind's own annotations under `apus.dev/`, by name.
     public var annotations: [Field]
-    /// Whether the kind has Knative's `spec.delivery`: the retries towards a `uri`. The fields are explained and read generically.
+    /// Whether the kind has Knative's `spec.delivery`, the retries towards a `uri`. It is read and explained generically.
     public var hasDelivery: Bool
     /// After NAME.
     public var columns: [Column]

@@ -79,8 +79,9 @@ enum ApiDiscovery {
         let kinds = served.filter { $0.group == group && $0.version == version }
         guard !kinds.isEmpty else { return nil }
         let entries = kinds.map { kind in
-            #"{"name":"\#(kind.plural)","singularName":"\#(kind.singular)","namespaced":true,"kind":"\#(kind.kind)","#
-                + #""verbs":["get","list"],"categories":["all","knative","eventing"]}"#
+            let category = group.hasPrefix("sources.") ? "sources" : "eventing"
+            return #"{"name":"\#(kind.plural)","singularName":"\#(kind.singular)","namespaced":true,"kind":"\#(kind.kind)","#
+                + #""verbs":["get","list"],"categories":["all","knative","\#(category)"]}"#
         }
         return #"{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"\#(group)/\#(version)","#
             + #""resources":[\#(entries.joined(separator: ","))]}"#
