@@ -72,7 +72,7 @@ import Testing
         await second.taken(5)
         try await js.acknowledged("orders", "apus")
         #expect(await second.stop() == nil)
-        #expect(second.emitter.events.map(\.body) == (20..<25).map { bytes("\($0)") })
+        #expect(Set(second.emitter.events.map(\.body)) == Set((20..<25).map { bytes("\($0)") }))
         #expect(second.emitter.buried.isEmpty)
     }
 

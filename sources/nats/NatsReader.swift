@@ -14,6 +14,8 @@ struct NatsReader: EventSource {
     private static let fetchWaitMilliseconds = 30_000
     /// When a message that the sink could not take comes again.
     private static let redeliveryMilliseconds = 5000
+    /// How long a stop waits for the server.
+    private static let farewellMilliseconds = 1000
     /// JetStream's code for a consumer that is not there.
     private static let consumerNotFound = 10014
 
@@ -35,6 +37,9 @@ struct NatsReader: EventSource {
         }
         // What follows is this source's own doing, and no news.
         if Task.isCancelled { watching.cancel() }
+        // The server has heard that nobody asks any more: what comes now goes to the next who does, and not into the void until
+        // its acknowledgement wait is over.
+        try? await connection.flush(timeoutMilliseconds: Self.farewellMilliseconds)
         await connection.close()
         guard var failure, !Task.isCancelled else { return }
         if let why = await watching.value {
