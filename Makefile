@@ -1,6 +1,6 @@
 # The ways of the project; what each does stands in scripts/ and Benchmarks/.
 
-.PHONY: help run test format bench clean setup
+.PHONY: help run test format bench fuzz clean setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,11 @@ test: ## lint, build, all tests, and how many vectors were read (FILTER=TEXT)
 format: ## format every Swift file in place
 	@scripts/format
 
-bench: ## measure ingest against a bare server (SCENARIO=name, ROUNDS=5, SECONDS_PER_ROUND=8)
+bench: ## measure ingest and matching as ratios (SCENARIO=name, ROUNDS=5, SECONDS_PER_ROUND=8)
 	@Benchmarks/run
+
+fuzz: ## look for inputs that break CESQL, filters or their index (MINUTES=10, ADDRESS=1)
+	@Benchmarks/fuzz
 
 setup: ## install what is missing: libraries, wrk, curl, jq
 	@scripts/setup

@@ -54,6 +54,10 @@ extension [TriggerProgress] {
             if progress.lost > 0 { texts[prefix + "lost"] = "\(progress.lost)" }
             if let due = progress.nextDueAt { texts[prefix + "next-retry"] = due.rfc3339 }
             if let stopped = progress.stopped { texts[prefix + "stopped"] = stopped.rawValue }
+            if progress.filterErrors > 0 { texts[prefix + "filter-errors"] = "\(progress.filterErrors)" }
+            if let seen = progress.lastFilterError {
+                texts[prefix + "last-filter-error"] = "\(seen.sentence) (event \(seen.position), \(seen.appendedAt.rfc3339))"
+            }
             if let error = progress.lastError { texts[prefix + "last-error"] = error }
         }
         return texts

@@ -33,6 +33,7 @@ extension BrokerDispatcher {
             trigger: reader.name, stream: run.stream, next: next, lag: lag, inFlight: reader.inFlight,
             open: reader.ledger.count, parked: reader.loaded?.parked.count ?? reader.parked.count,
             nextDueAt: reader.parked.nextDueAt, stopped: reader.stopped(bounds), lastError: reader.lastError ?? run.lastError,
-            delivered: reader.delivered, dead: reader.dead, lost: reader.lost)
+            delivered: reader.delivered, dead: reader.dead, lost: reader.lost,
+            filterErrors: reader.filterErrors, lastFilterError: reader.lastFilterError)
     }
 }

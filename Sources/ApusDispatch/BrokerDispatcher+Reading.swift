@@ -147,6 +147,8 @@ extension BrokerDispatcher {
                 makeRoom(reader, run)
             }
         }
+        // Who has just left asks about this record again when it reads it on its own.
+        for id in run.failures where run.reader(id).isFollowing { filterFailed(on: record, run.reader(id)) }
     }
 
     /// A follower goes its own way from `offset`.
@@ -214,7 +216,9 @@ extension BrokerDispatcher {
             reader.page.removeFirst()
             reader.ledger.next = offset + 1
             markDirty(reader, run)
-            if run.wants(reader, record.event) { admit(record, reader, run) }
+            var errors = 0
+            if run.wants(reader, record.event, errors: &errors) { admit(record, reader, run) }
+            if errors > 0 { filterFailed(on: record, reader) }
         }
         feed(reader, run)
         return seen

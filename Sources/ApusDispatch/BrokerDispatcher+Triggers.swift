@@ -107,6 +107,10 @@ extension BrokerDispatcher {
         let former = reader.plan
         reader.plan = plan
         run.filtersChanged()
+        if let former, !former.hasFilter(of: plan) {
+            reader.filterErrors = 0
+            reader.lastFilterError = nil
+        }
         if former?.rate != plan.rate { reader.bucket = plan.rate.map { TokenBucket(rate: $0) } }
         if let former, former.order != plan.order { disorder(reader) }
         if reader.isFollowing, !reader.isLive { leave(reader, run, at: run.shared) }

@@ -10,6 +10,8 @@ struct ReaderMeters {
     let inFlight: Gauge
     let parked: Gauge
     let deliverySeconds: Histogram
+    /// Only the stream of events is filtered.
+    let filterErrors: Counter?
     private let gaveUp: [Counter]
 
     /// The feed of a dead letter sink counts by itself, on the stream `dead`.
@@ -22,6 +24,7 @@ struct ReaderMeters {
         inFlight = meters.gauge(.inFlight, labels)
         parked = meters.gauge(.parked, labels)
         deliverySeconds = meters.histogram(.deliverySeconds, labels)
+        filterErrors = stream == .events ? meters.counter(.filterErrors, [namespace, broker, trigger]) : nil
         let giveUps = Self.giveUps(on: stream)
         gaveUp = DeadLetter.Reason.allCases.map { meters.counter(giveUps, [namespace, broker, trigger, $0.rawValue]) }
     }
@@ -44,5 +47,6 @@ struct ReaderMeters {
             meters.drop(metric, [namespace, broker, trigger, stream.rawValue])
         }
         meters.drop(giveUps(on: stream), [namespace, broker, trigger])
+        if stream == .events { meters.drop(.filterErrors, [namespace, broker, trigger]) }
     }
 }

@@ -62,6 +62,9 @@ final class ReaderRun {
     var dead = 0
     var lost = 0
     var lastError: String?
+    /// Events on which the filter in force met an evaluation error, and the last of them.
+    var filterErrors = 0
+    var lastFilterError: FilterErrorSighting?
 
     init(id: Int, name: ReaderName, meters: ReaderMeters, ledger: CursorLedger) {
         self.id = id

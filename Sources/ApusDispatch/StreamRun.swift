@@ -20,6 +20,8 @@ final class StreamRun {
 
     private var index: FilterIndex?
     var matches: [Int] = []
+    /// Whose filters met an evaluation error when they were last asked, followers or not.
+    var failures: [Int] = []
 
     /// Readers that are behind and may read on.
     var hungry: [ReaderRun] = []
@@ -77,21 +79,22 @@ final class StreamRun {
     /// A filter came or changed.
     func filtersChanged() { index = nil }
 
-    /// Who wants an event, into ``matches``.
+    /// Who wants an event, into ``matches``, and who cannot tell, into ``failures``.
     func match(_ event: EventRecord) {
         matches.removeAll(keepingCapacity: true)
+        failures.removeAll(keepingCapacity: true)
         switch stream {
         case .events:
-            filterIndex().forEachMatch(event.attributes) { matches.append($0) }
+            filterIndex().forEachMatch(event.attributes, onError: { failures.append($0) }, { matches.append($0) })
         case .dead:
             if let trigger = event.deadLetter?.trigger, let reader = byName[trigger] { matches.append(reader.id) }
         }
     }
 
-    /// The same question for one reader.
-    func wants(_ reader: ReaderRun, _ event: EventRecord) -> Bool {
+    /// The same question for one reader; adds the evaluation errors.
+    func wants(_ reader: ReaderRun, _ event: EventRecord, errors: inout Int) -> Bool {
         switch stream {
-        case .events: reader.plan?.filter.matches(event.attributes) ?? false
+        case .events: reader.plan?.filter.matches(event.attributes, evaluationErrors: &errors) ?? false
         case .dead: event.deadLetter.map { $0.trigger.utf8.elementsEqual(reader.name.utf8) } ?? false
         }
     }

@@ -43,6 +43,8 @@ package struct TriggerPlan: Sendable {
         self.deadLetterPolicy = deadLetterPolicy ?? policy
     }
 
+    func hasFilter(of other: TriggerPlan) -> Bool { filter.expressions == other.filter.expressions }
+
     /// The reader of the dead stream that feeds the trigger's dead letter sink, or nil where it has none.
     ///
     /// Neither order, pace nor pause of the trigger hold there: they are about its subscriber.

@@ -28,6 +28,9 @@ extension Metric {
     public static let matched = Metric(
         "apus_trigger_matched_total", .counter, labels: ["namespace", "broker", "trigger", "stream"],
         help: "Events that a trigger's filter took; on the stream dead, its dead letters, for its sink.")
+    public static let filterErrors = Metric(
+        "apus_filter_errors_total", .counter, labels: ["namespace", "broker", "trigger"],
+        help: "Events on which a trigger's filter met an evaluation error, which is no match.")
     public static let delivered = Metric(
         "apus_trigger_delivered_total", .counter, labels: ["namespace", "broker", "trigger", "stream"],
         help: "Events that a subscriber or a dead letter sink accepted.")
@@ -84,8 +87,9 @@ extension Metric {
 extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
-        received, refused, appended, deduplicated, matched, delivered, retried, deadLettered, sinkGaveUp, lag, inFlight, parked,
-        sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds,
-        queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime, build,
+        received, refused, appended, deduplicated, matched, filterErrors, delivered, retried, deadLettered, sinkGaveUp, lag,
+        inFlight, parked, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds, queueWaitSeconds,
+        deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
+        build,
     ]
 }

@@ -76,6 +76,29 @@ extension Attributes {
     /// The canonical text of an attribute (core specification, section 2.4), or nil where the event does not have it.
     public func text(of name: String) -> String? { self[name]?.text }
 
+    /// Where an attribute stands, or nil where the event does not have it.
+    package func firstIndex(of name: AttributeName) -> Int? {
+        storage.withUnsafeBufferPointer { attributes in
+            name.bytes.withUnsafeBufferPointer { bytes in
+                for index in attributes.indices where Self.isSame(attributes[index].name, bytes) { return index }
+                return nil
+            }
+        }
+    }
+
+    /// The value at a place; it alone, so that no name is retained on a filter's way.
+    package func value(at index: Int) -> AttributeValue { storage[index].value }
+
+    /// Counts first: most comparisons end there.
+    @inline(__always)
+    private static func isSame(_ name: borrowing String, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard name.utf8.count == bytes.count else { return false }
+        return name.utf8.withContiguousStorageIfAvailable { name in
+            for index in bytes.indices where name[index] != bytes[index] { return false }
+            return true
+        } ?? name.utf8.elementsEqual(bytes)
+    }
+
     /// Replaces an attribute's value, or appends it where it is new.
     public mutating func set(_ name: String, to value: AttributeValue) {
         for index in storage.indices where Self.isSame(storage[index].name, name) {
@@ -95,5 +118,16 @@ extension Attributes {
     /// Whether two names are the same bytes. Canonical equivalence is asked first because it is the faster of the two.
     private static func isSame(_ left: String, _ right: String) -> Bool {
         left == right && left.utf8.elementsEqual(right.utf8)
+    }
+}
+
+/// The name of an attribute, made ready to be looked for again and again.
+package struct AttributeName: Sendable, Hashable, CustomStringConvertible {
+    package let description: String
+    fileprivate let bytes: [UInt8]
+
+    package init(_ name: String) {
+        description = name
+        bytes = Array(name.utf8)
     }
 }

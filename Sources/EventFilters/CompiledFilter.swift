@@ -13,17 +13,21 @@ public struct CompiledFilter: Sendable {
     public static let predicatesMax = 1024
 
     /// Matches every event.
-    public static let everything = CompiledFilter(expressions: [], predicates: [], entry: Predicate.accept)
+    public static let everything = CompiledFilter(
+        expressions: [], predicates: [], requirements: [], entry: Predicate.accept)
 
     /// What was compiled, as it was written.
     public let expressions: [FilterExpression]
     let predicates: [Predicate]
+    /// All of them must be met.
+    let requirements: [Requirement]
     /// The predicate that is asked first, or a verdict.
     let entry: Int32
 
-    private init(expressions: [FilterExpression], predicates: [Predicate], entry: Int32) {
+    private init(expressions: [FilterExpression], predicates: [Predicate], requirements: [Requirement], entry: Int32) {
         self.expressions = expressions
         self.predicates = predicates
+        self.requirements = requirements
         self.entry = entry
     }
 
@@ -36,16 +40,25 @@ public struct CompiledFilter: Sendable {
             try compiler.check(expression, path: "[\(index)]", depth: 1)
         }
         let entry = compiler.emitAll(expressions, whenTrue: Predicate.accept, whenFalse: Predicate.reject)
-        self.init(expressions: expressions, predicates: compiler.predicates, entry: entry)
+        let requirements = expressions.flatMap { compiler.requirements(of: $0) }
+        self.init(expressions: expressions, predicates: compiler.predicates, requirements: requirements, entry: entry)
     }
 
     /// Whether an event with these attributes passes.
     ///
-    /// Allocates nothing, unless a predicate meets an attribute of the type Binary, whose canonical text is Base64.
+    /// Allocates nothing, unless a predicate meets an attribute of the type Binary, whose canonical text is Base64, or a CESQL
+    /// expression calls a function.
     public func matches(_ attributes: Attributes) -> Bool {
+        var errors = 0
+        return matches(attributes, evaluationErrors: &errors)
+    }
+
+    /// Whether an event with these attributes passes; adds the CESQL expressions that ended in an error, which is a no.
+    public func matches(_ attributes: Attributes, evaluationErrors: inout Int) -> Bool {
         var next = entry
         while next >= 0 {
-            next = predicates[Int(next)].next(for: attributes)
+            let holds = predicates[Int(next)].holds(for: attributes, errors: &evaluationErrors)
+            next = holds ? predicates[Int(next)].whenTrue : predicates[Int(next)].whenFalse
         }
         return next == Predicate.accept
     }

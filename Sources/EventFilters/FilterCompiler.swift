@@ -2,6 +2,8 @@
 struct FilterCompiler {
     private(set) var predicates: [Predicate] = []
     private var seen = 0
+    /// By their bytes: texts that are only canonically equal are different expressions.
+    private(set) var parsed: [[UInt8]: CESQLExpression] = [:]
 
     /// Refuses what the CloudEvents Subscriptions API (section 3.2.4) and Knative's admission refuse.
     mutating func check(_ expression: FilterExpression, path: String, depth: Int) throws(FilterError) {
@@ -20,11 +22,17 @@ struct FilterCompiler {
         case .all(let children): try check(children, path: "\(path).all", depth: depth)
         case .any(let children): try check(children, path: "\(path).any", depth: depth)
         case .not(let child): try check(child, path: "\(path).not", depth: depth + 1)
-        case .cesql:
-            throw FilterError(
-                path: "\(path).cesql",
-                message: "the cesql dialect is not in this build yet; use exact, prefix, suffix, all, any or not")
+        case .cesql(let text): try check(text, path: "\(path).cesql")
         }
+    }
+
+    private mutating func check(_ text: String, path: String) throws(FilterError) {
+        do {
+            parsed[Array(text.utf8)] = try CESQLExpression(text)
+        } catch {
+            throw FilterError(path: path, message: error.description, excerpt: error.excerpt(of: text))
+        }
+        try count(1, path: path)
     }
 
     private mutating func check(_ children: [FilterExpression], path: String, depth: Int) throws(FilterError) {
@@ -48,7 +56,11 @@ struct FilterCompiler {
                 throw FilterError(path: "\(path).\(predicate.name)", message: "the value must not be empty")
             }
         }
-        seen += list.count
+        try count(list.count, path: path)
+    }
+
+    private mutating func count(_ predicates: Int, path: String) throws(FilterError) {
+        seen += predicates
         guard seen <= CompiledFilter.predicatesMax else {
             throw FilterError(path: path, message: "the filter has more than \(CompiledFilter.predicatesMax) predicates")
         }
@@ -72,24 +84,25 @@ struct FilterCompiler {
         case .all(let children): emitAll(children, whenTrue: whenTrue, whenFalse: whenFalse)
         case .any(let children): emitAny(children, whenTrue: whenTrue, whenFalse: whenFalse)
         case .not(let child): emit(child, whenTrue: whenFalse, whenFalse: whenTrue)
-        case .exact(let list): emit(list, whenTrue: whenTrue, whenFalse: whenFalse) { _ in .equal }
-        case .prefix(let list): emit(list, whenTrue: whenTrue, whenFalse: whenFalse) { _ in .prefix }
-        case .suffix(let list): emit(list, whenTrue: whenTrue, whenFalse: whenFalse) { _ in .suffix }
+        case .exact(let list): emit(list.map { .attribute(AttributeTest($0, .equal)) }, whenTrue: whenTrue, whenFalse: whenFalse)
+        case .prefix(let list):
+            emit(list.map { .attribute(AttributeTest($0, .prefix)) }, whenTrue: whenTrue, whenFalse: whenFalse)
+        case .suffix(let list):
+            emit(list.map { .attribute(AttributeTest($0, .suffix)) }, whenTrue: whenTrue, whenFalse: whenFalse)
         case .attributes(let list):
-            emit(list, whenTrue: whenTrue, whenFalse: whenFalse) { $0.value.isEmpty ? .present : .equal }
-        case .cesql: preconditionFailure("check(_:path:depth:) refuses cesql before anything is emitted")
+            emit(
+                list.map { .attribute(AttributeTest($0, $0.value.isEmpty ? .present : .equal)) },
+                whenTrue: whenTrue, whenFalse: whenFalse)
+        case .cesql(let text):
+            emit(parsed[Array(text.utf8)].map { [.expression($0)] } ?? [], whenTrue: whenTrue, whenFalse: whenFalse)
         }
     }
 
-    private mutating func emit(
-        _ list: [AttributePredicate], whenTrue: Int32, whenFalse: Int32, test: (AttributePredicate) -> Predicate.Test
-    ) -> Int32 {
+    /// Tests that must all hold.
+    private mutating func emit(_ tests: [Predicate.Test], whenTrue: Int32, whenFalse: Int32) -> Int32 {
         var next = whenTrue
-        for predicate in list.reversed() {
-            predicates.append(
-                Predicate(
-                    test: test(predicate), name: Array(predicate.name.utf8), value: Array(predicate.value.utf8),
-                    whenTrue: next, whenFalse: whenFalse))
+        for test in tests.reversed() {
+            predicates.append(Predicate(test: test, whenTrue: next, whenFalse: whenFalse))
             next = Int32(predicates.count - 1)
         }
         return next

@@ -23,13 +23,23 @@ public struct AttributePredicate: Sendable, Equatable {
 }
 
 /// A filter that cannot be compiled: where in the filter, and a sentence.
-public struct FilterError: Error, Sendable, Equatable {
+public struct FilterError: Error, Sendable {
     /// Path below the filter field, e.g. `[1].any[0].exact`.
     public var path: String
     public var message: String
+    /// The line of a CESQL expression that does not parse, and below it a caret under the place; empty for the other dialects.
+    public var excerpt: [String]
 
-    public init(path: String, message: String) {
+    public init(path: String, message: String, excerpt: [String] = []) {
         self.path = path
         self.message = message
+        self.excerpt = excerpt
+    }
+}
+
+extension FilterError: Equatable {
+    /// By what is said, not by how it is shown.
+    public static func == (left: FilterError, right: FilterError) -> Bool {
+        left.path == right.path && left.message == right.message
     }
 }

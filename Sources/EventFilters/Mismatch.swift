@@ -2,43 +2,64 @@ public import CloudEvents
 
 /// Why an event does not pass a filter: the first predicate that said no, and the value that it saw (promise 22).
 public struct Mismatch: Sendable, Equatable {
+    /// What said no.
+    public enum Reason: Sendable, Equatable {
+        /// An attribute held against a value by one of the dialects. `expected` is empty where the filter asks only that the
+        /// attribute is there; `seen` is the event's value in its canonical text, nil where the event does not have it.
+        case attribute(dialect: String, name: String, expected: String, seen: String?)
+        /// The part of a CESQL expression that said no, what it came to, and the attributes that it names with the values seen.
+        case expression(text: String, result: CESQLResult, seen: [SeenAttribute])
+    }
+
+    public struct SeenAttribute: Sendable, Equatable {
+        public var name: String
+        /// In its canonical text; nil where the event does not have it.
+        public var value: String?
+    }
+
     /// Below the list of filters, e.g. `[1].any[0].exact.type`.
     public var path: String
-    /// `exact`, `prefix`, `suffix` or `attributes`.
-    public var dialect: String
-    public var attribute: String
-    /// The value in the filter. Empty where the filter asks only that the attribute is there.
-    public var expected: String
-    /// The event's value in its canonical text; nil where the event does not have the attribute.
-    public var seen: String?
+    public var reason: Reason
     /// Whether the predicate did hold, and a `not` around it turned that into a no.
     public var isNegated: Bool
     /// How many alternatives of the innermost `any` said no as well, beside this one.
-    public var otherAlternatives: Int
-
-    public init(
-        path: String, dialect: String, attribute: String, expected: String, seen: String?, isNegated: Bool = false,
-        otherAlternatives: Int = 0
-    ) {
-        self.path = path
-        self.dialect = dialect
-        self.attribute = attribute
-        self.expected = expected
-        self.seen = seen
-        self.isNegated = isNegated
-        self.otherAlternatives = otherAlternatives
-    }
+    public var otherAlternatives = 0
 }
 
 extension Mismatch: CustomStringConvertible {
     /// One sentence, e.g. `type must be "a.b", was "a.c"`.
     public var description: String {
-        let was = seen.map { ", was \"\($0)\"" } ?? ", and the event does not have it"
-        let others = otherAlternatives == 0 ? "" : " (nor does any of \(otherAlternatives) other alternatives match)"
-        return "\(attribute) must \(isNegated ? "not " : "")\(relation)\(isNegated && seen == nil ? "" : was)\(others)"
+        let others =
+            switch otherAlternatives {
+            case 0: ""
+            case 1: " (nor does the other alternative match)"
+            default: " (nor does any of \(otherAlternatives) other alternatives match)"
+            }
+        return sentence + others
     }
 
-    private var relation: String {
+    private var sentence: String {
+        switch reason {
+        case .attribute(let dialect, let name, let expected, let seen):
+            let was = seen.map { ", was \"\($0)\"" } ?? (isNegated ? "" : ", and the event does not have it")
+            return "\(name) must \(isNegated ? "not " : "")\(Self.relation(dialect, expected))\(was)"
+        case .expression(let text, let result, let seen):
+            // An error for an attribute that is not there says so itself.
+            let told = result.errors.isEmpty ? seen : seen.filter { $0.value != nil }
+            let values = told.map { "\($0.name) \($0.value.map { "was \"\($0)\"" } ?? "is not there")" }
+            let came =
+                if let error = result.errors.first {
+                    "is an error: \(error.message)"
+                } else if result.value.type != .boolean {
+                    "gives the \(result.value.type.rawValue) \(result.value), and a filter must give a Boolean"
+                } else {
+                    "must \(isNegated ? "not " : "")be true"
+                }
+            return ([text + " " + came] + values).joined(separator: ", ")
+        }
+    }
+
+    private static func relation(_ dialect: String, _ expected: String) -> String {
         switch dialect {
         case "prefix": "start with \"\(expected)\""
         case "suffix": "end with \"\(expected)\""
@@ -75,7 +96,7 @@ private struct Explainer {
         case .prefix(let list): reason(for: list, .prefix, "prefix", path, wanted)
         case .suffix(let list): reason(for: list, .suffix, "suffix", path, wanted)
         case .attributes(let list): reason(for: list, .present, "attributes", path, wanted)
-        case .cesql: nil
+        case .cesql(let text): reason(forExpression: text, path: "\(path).cesql", wanted: wanted)
         }
     }
 
@@ -96,26 +117,34 @@ private struct Explainer {
     }
 
     private func reason(
-        for list: [AttributePredicate], _ test: Predicate.Test, _ dialect: String, _ path: String, _ wanted: Bool
+        for list: [AttributePredicate], _ relation: AttributeTest.Relation, _ dialect: String, _ path: String, _ wanted: Bool
     ) -> Mismatch? {
         var first: Mismatch?
         for item in list {
-            let asked: Predicate.Test = test == .present && !item.value.isEmpty ? .equal : test
-            let predicate = Predicate(
-                test: asked, name: Array(item.name.utf8), value: Array(item.value.utf8), whenTrue: Predicate.accept,
-                whenFalse: Predicate.reject)
-            let holds = predicate.holds(for: attributes)
-            if holds == wanted {
+            let asked: AttributeTest.Relation = relation == .present && !item.value.isEmpty ? .equal : relation
+            if AttributeTest(item, asked).holds(for: attributes) == wanted {
                 if wanted { continue }
                 return nil
             }
-            first =
-                first
-                ?? Mismatch(
-                    path: "\(path).\(dialect).\(item.name)", dialect: dialect, attribute: item.name, expected: item.value,
-                    seen: attributes.text(of: item.name), isNegated: !wanted)
+            let reason = Mismatch.Reason.attribute(
+                dialect: dialect, name: item.name, expected: item.value, seen: attributes.text(of: item.name))
+            first = first ?? Mismatch(path: "\(path).\(dialect).\(item.name)", reason: reason, isNegated: !wanted)
             if wanted { break }
         }
         return first
+    }
+
+    /// An expression that was compiled with the filter parses again.
+    private func reason(forExpression text: String, path: String, wanted: Bool) -> Mismatch? {
+        guard let expression = try? CESQLExpression(text) else { return nil }
+        if let obstacle = expression.obstacle(attributes) {
+            let seen = obstacle.seen.map(Mismatch.SeenAttribute.init)
+            let reason = Mismatch.Reason.expression(text: obstacle.text, result: obstacle.result, seen: seen)
+            return wanted ? Mismatch(path: path, reason: reason, isNegated: false) : nil
+        }
+        if wanted { return nil }
+        let seen = expression.attributes.map { Mismatch.SeenAttribute(name: $0, value: attributes.text(of: $0)) }
+        let reason = Mismatch.Reason.expression(text: text, result: expression.evaluate(attributes), seen: seen)
+        return Mismatch(path: path, reason: reason, isNegated: true)
     }
 }

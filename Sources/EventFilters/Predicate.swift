@@ -1,6 +1,6 @@
 internal import CloudEvents
 
-/// One attribute held against one value, and what is asked next.
+/// One attribute held against one value, or one CESQL expression, and what is asked next.
 ///
 /// A filter is a graph of these: `all`, `any` and `not` are nothing but the two arrows, so asking needs neither a stack nor
 /// recursion.
@@ -8,60 +8,78 @@ internal import CloudEvents
 ///     exact a ──yes──► prefix b ──yes──► accept         all: [exact a, prefix b]
 ///        └─no─► reject     └─no─► reject
 struct Predicate: Sendable {
+    /// The verdicts, as arrows: below every index.
+    static let accept: Int32 = -1
+    static let reject: Int32 = -2
+
+    let test: Test
+    let whenTrue: Int32
+    let whenFalse: Int32
+
     enum Test: Sendable {
+        case attribute(AttributeTest)
+        /// An evaluation error is a no.
+        case expression(CESQLExpression)
+    }
+
+    func holds(for attributes: Attributes, errors: inout Int) -> Bool {
+        switch test {
+        case .attribute(let test): return test.holds(for: attributes)
+        case .expression(let expression):
+            var error: CESQLError.Kind?
+            let passes = expression.passes(attributes, firstError: &error)
+            errors += error == nil ? 0 : 1
+            return passes
+        }
+    }
+}
+
+/// One attribute held against one value, both as bytes of the canonical text.
+struct AttributeTest: Sendable, Hashable {
+    enum Relation: Sendable {
         case equal
         case prefix
         case suffix
         case present
     }
 
-    /// The verdicts, as arrows: below every index.
-    static let accept: Int32 = -1
-    static let reject: Int32 = -2
-
-    let test: Test
-    let name: [UInt8]
+    let name: AttributeName
+    let relation: Relation
     let value: [UInt8]
-    let whenTrue: Int32
-    let whenFalse: Int32
 
-    @inline(__always)
-    func next(for attributes: Attributes) -> Int32 { holds(for: attributes) ? whenTrue : whenFalse }
-
-    func holds(for attributes: Attributes) -> Bool {
-        for attribute in attributes where equal(attribute.name, name) {
-            return test == .present || holds(for: attribute.value)
-        }
-        return false
+    init(_ item: AttributePredicate, _ relation: Relation) {
+        self.init(AttributeName(item.name), relation, item.value)
     }
 
-    private func holds(for seen: AttributeValue) -> Bool {
-        switch seen {
+    init(_ name: AttributeName, _ relation: Relation, _ value: String = "") {
+        self.name = name
+        self.relation = relation
+        self.value = Array(value.utf8)
+    }
+
+    func holds(for attributes: Attributes) -> Bool {
+        guard let index = attributes.firstIndex(of: name) else { return false }
+        if relation == .present { return true }
+        return switch attributes.value(at: index) {
         case .string(let text), .uri(let text), .uriReference(let text), .timestamp(let text): holds(for: text)
-        case .boolean, .integer, .binary: holds(for: seen.text)
+        case let other: holds(for: other.text)
         }
     }
 
     private func holds(for text: String) -> Bool {
-        switch test {
+        switch relation {
         case .present: true
-        case .equal: equal(text, value)
-        case .prefix: withBytes(of: text) { $0.count >= value.count && same($0[..<value.count]) }
-        case .suffix: withBytes(of: text) { $0.count >= value.count && same($0[($0.count - value.count)...]) }
+        case .equal: hasSameBytes(text, value)
+        case .prefix: holds(for: text) { UnsafeBufferPointer(rebasing: $0.prefix($1)) }
+        case .suffix: holds(for: text) { UnsafeBufferPointer(rebasing: $0.suffix($1)) }
         }
     }
 
-    private func same(_ slice: Slice<UnsafeBufferPointer<UInt8>>) -> Bool { slice.elementsEqual(value) }
-}
-
-/// Whether a text is these bytes. Counts first: most comparisons end there.
-private func equal(_ text: String, _ bytes: [UInt8]) -> Bool {
-    text.utf8.count == bytes.count && withBytes(of: text) { $0.elementsEqual(bytes) }
-}
-
-/// A native string gives its bytes as they lie; one that does not (a bridged one, off Linux) is copied.
-@inline(__always)
-private func withBytes(of text: String, _ body: (UnsafeBufferPointer<UInt8>) -> Bool) -> Bool {
-    if let result = text.utf8.withContiguousStorageIfAvailable(body) { return result }
-    return Array(text.utf8).withUnsafeBufferPointer(body)
+    @inline(__always)
+    private func holds(
+        for text: String, _ part: (UnsafeBufferPointer<UInt8>, Int) -> UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        guard text.utf8.count >= value.count else { return false }
+        return withUTF8(of: text) { text in value.withUnsafeBufferPointer { isSame(part(text, $0.count), $0) } }
+    }
 }

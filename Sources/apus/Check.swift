@@ -1,5 +1,3 @@
-import ApusControl
-import ApusRegistry
 import ApusResources
 import ArgumentParser
 
@@ -8,6 +6,7 @@ struct Check: ParsableCommand {
         abstract: "Validate manifests without running anything.",
         discussion: """
             Exit code 0 where every document is right, 1 where one is not; every error is printed with its file, line and field.
+            What is valid and looks like a mistake is told as a warning, such as AND and OR mixed without parentheses in CESQL.
 
             EXAMPLES
               apus check -f manifests/
@@ -16,27 +15,20 @@ struct Check: ParsableCommand {
 
     @Option(
         name: .customShort("f"),
-        help: ArgumentHelp("A manifest file, or a folder of them; may be repeated.", valueName: "FILE|DIR"))
+        help: ArgumentHelp(
+            "A manifest file, a folder of them, or - for standard input; may be repeated.", valueName: "FILE|DIR"))
     var files: [String]
 
     func run() throws {
-        do {
-            let sources = try ManifestFiles(files).read().map { Manifests.Source(file: $0.path, text: $0.text) }
-            let manifests = try Manifests.load(sources, catalog: Registry.catalog)
-            for entry in manifests.entries { Console.print(["\(entry.resource.identity) is valid"]) }
-            Console.print(Self.warnings(of: manifests.resources))
-            if manifests.entries.isEmpty { Console.print(["no resources in \(files.joined(separator: ", "))"]) }
-        } catch let errors as FieldErrors {
-            Console.printError(errors.errors.map(\.description))
-            throw ExitCode(1)
-        } catch let unreadable as ManifestFiles.Unreadable {
-            Console.printError([unreadable.description])
-            throw ExitCode(1)
-        }
+        let manifests = try ManifestInput.load(files)
+        for entry in manifests.entries { Console.print(["\(entry.resource.identity) is valid"]) }
+        Console.print(Self.notes(on: manifests.resources))
+        Console.printError(manifests.warnings.flatMap { ["warning: \($0)"] + $0.excerptLines })
+        if manifests.entries.isEmpty { Console.print(["no resources in \(files.map(InputFile.name).joined(separator: ", "))"]) }
     }
 
-    /// What is valid and still looks like a mistake.
-    private static func warnings(of resources: [Resource]) -> [String] {
+    /// What is valid and still looks as if something was left out.
+    private static func notes(on resources: [Resource]) -> [String] {
         let brokers = Set(resources.compactMap { if case .broker(let broker) = $0 { broker.identity } else { nil } })
         return resources.compactMap { resource in
             guard let broker = broker(of: resource), !brokers.contains(broker) else { return nil }

@@ -28,6 +28,7 @@ enum Console {
                 let isLast = column == row.count - 1
                 line += isLast ? cell : cell.padding(toLength: widths[column] + 2, withPad: " ", startingAt: 0)
             }
+            while line.hasSuffix(" ") { line.removeLast() }
             return line
         }
     }

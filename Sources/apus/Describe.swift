@@ -63,6 +63,7 @@ enum Description {
         lines.append("Filter:")
         let filters = trigger.effectiveFilterLines
         lines += filters.isEmpty ? ["  every event"] : filters.map { "  \($0)" }
+        lines += filterErrors(trigger.status.annotations)
         lines.append("Delivery in force:")
         var known: Broker?
         if case .broker(let broker)? = broker { known = broker }
@@ -94,7 +95,15 @@ enum Description {
         pairs.map { name, value in "\(name):".padded(to: 16) + value }
     }
 
+    private static let filterErrorNames = ["apus.dev/filter-errors", "apus.dev/last-filter-error"]
+
+    private static func filterErrors(_ annotations: [String: String]) -> [String] {
+        let (count, last) = (annotations[filterErrorNames[0]], annotations[filterErrorNames[1]])
+        return count.map { pairs([("Filter errors", $0 + (last.map { ", last: \($0)" } ?? ""))]) } ?? []
+    }
+
     private static func annotations(_ annotations: [String: String]) -> [String] {
+        let annotations = annotations.filter { !filterErrorNames.contains($0.key) }
         guard !annotations.isEmpty else { return [] }
         return ["Progress:"]
             + annotations.sorted { $0.key < $1.key }.map { name, value in

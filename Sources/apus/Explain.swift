@@ -2,6 +2,7 @@ import ApusPorts
 import ApusRegistry
 import ApusResources
 import ArgumentParser
+import EventFilters
 
 struct Explain: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,7 +24,7 @@ struct Explain: ParsableCommand {
             let rows = Limits.table.map { row in
                 [row.name, row.value, row.unit, LimitSettings.names.contains(row.name) ? "--limit \(row.name)=…" : ""]
             }
-            Console.print(Console.table(["LIMIT", "VALUE", "UNIT", "SET BY"], rows))
+            Console.print(Console.table(["LIMIT", "VALUE", "UNIT", "SET BY"], rows + Self.filterLimits))
             return
         }
         let parts = subject.split(separator: ".", maxSplits: 1).map(String.init)
@@ -32,6 +33,15 @@ struct Explain: ParsableCommand {
         guard !docs.isEmpty else { throw CommandFailure(Self.unknown(parts.first ?? "", path)) }
         Console.print(docs.flatMap(Self.lines))
     }
+
+    /// Those of the room EventFilters, which knows no other.
+    private static let filterLimits = [
+        ["filterNestingMax", "\(CompiledFilter.nestingMax)", "levels", ""],
+        ["filterPredicatesMax", "\(CompiledFilter.predicatesMax)", "predicates", ""],
+        ["cesqlBytesMax", "\(CESQLExpression.bytesMax)", "bytes", ""],
+        ["cesqlNestingMax", "\(CESQLExpression.nestingMax)", "levels", ""],
+        ["cesqlWorkMax", "\(CESQLExpression.workMax)", "steps", ""],
+    ]
 
     private static func lines(of doc: FieldDoc) -> [String] {
         var head = "\(doc.path)  <\(doc.type)>"

@@ -105,24 +105,17 @@ struct Send: AsyncParsableCommand {
 
     private func events() throws -> [CloudEvent] {
         guard let file else { return [try eventFromFlags()] }
-        let bytes = try Self.read(file)
-        do throws(CloudEventError) {
-            if bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "[") {
-                let events = try JSONFormat.decodeBatch(bytes)
-                guard mode == .batch || events.count == 1 else {
-                    throw CloudEventError(.invalidBatch, "holds \(events.count) events: send them with --mode batch")
-                }
-                return events
-            }
-            return [try JSONFormat.decode(bytes)]
-        } catch {
-            throw CommandFailure("\(file == "-" ? "standard input" : file): \(error.message)")
+        let events = try EventFile.events(file)
+        guard mode == .batch || events.count == 1 else {
+            throw CommandFailure(
+                "\(InputFile.name(of: file)): holds \(events.count) events: send them with --mode batch")
         }
+        return events
     }
 
     private func eventFromFlags() throws -> CloudEvent {
         guard let type, let source else { throw ValidationError("--type and --source are needed") }
-        let bytes = try dataFile.map(Self.read) ?? data.map { Array($0.utf8) }
+        let bytes = try dataFile.map(InputFile.bytes) ?? data.map { Array($0.utf8) }
         let others = try self.others()
         do throws(CloudEventError) {
             return try CloudEvent(
@@ -148,14 +141,6 @@ struct Send: AsyncParsableCommand {
             return nil
         }
         return "application/json"
-    }
-
-    private static func read(_ path: String) throws -> [UInt8] {
-        if path == "-" { return Array(FileHandle.standardInput.readDataToEndOfFile()) }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandFailure("\(path): cannot be read: \(String(cString: strerror(errno)))")
-        }
-        return Array(data)
     }
 
     private static func lines(of answer: HTTPAnswer) -> [String] {

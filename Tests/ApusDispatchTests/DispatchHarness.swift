@@ -14,6 +14,7 @@ final class DispatchHarness {
     let log: SimLog
     let sink: ScriptedSink
     let dispatcher: BrokerDispatcher
+    let meters = Meters()
 
     init(
         durable: SimLog.Durable = SimLog.Durable(), now: Timestamp? = nil, isAtomic: Bool = true, seed: UInt64 = 1,
@@ -26,7 +27,7 @@ final class DispatchHarness {
         logger.logLevel = .critical
         dispatcher = BrokerDispatcher(
             namespace: "default", broker: "b", log: log, cursors: log, door: log, sinks: sink, executor: executor,
-            meters: Meters(), logger: logger, seed: seed, bounds: bounds)
+            meters: meters, logger: logger, seed: seed, bounds: bounds)
     }
 
     /// The dispatcher after a restart: a new process that finds what was durable.

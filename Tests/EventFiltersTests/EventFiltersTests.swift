@@ -66,14 +66,6 @@ import Testing
 
 /// Filters and events drawn from a seed, held against the plainest reading of the dialects.
 @Suite struct `Any filter at all` {
-    private struct Draw: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return (state ^ (state >> 29)) &* 0xBF58_476D_1CE4_E5B9
-        }
-    }
-
     private static let names = ["type", "source", "region"]
     private static let values = ["a", "ab", "b", "ba", "aba"]
 
@@ -125,54 +117,5 @@ import Testing
             #expect((filter.firstMismatch(event(texts)) == nil) == expected, "\(expressions) on \(texts)")
         }
         #expect(passed > 200 && passed < 1800, "both outcomes must be drawn often: \(passed) of 2000 passed")
-    }
-}
-
-@Suite struct `An index of filters` {
-    @Test func `finds what asking each filter finds`() throws {
-        let types = ["a", "b", "caf\u{e9}", "cafe\u{301}"]
-        func exact(_ name: String, _ value: String) -> FilterExpression {
-            .exact([AttributePredicate(name: name, value: value)])
-        }
-        var filters: [(id: Int, filter: CompiledFilter)] = []
-        for (index, type) in (types + types).enumerated() {
-            let region = index % 2 == 0 ? "eu" : "us"
-            let legacy = FilterExpression.attributes([
-                AttributePredicate(name: "source", value: ""), AttributePredicate(name: "region", value: region),
-            ])
-            let expressions: [[FilterExpression]] = [
-                [exact("type", type)], [.not(exact("type", type))], [.any([exact("type", type), exact("region", region)])],
-                [.prefix([AttributePredicate(name: "type", value: type)]), exact("region", region)],
-                [.all([exact("region", region), exact("type", type)])], [legacy], [],
-            ]
-            for list in expressions { filters.append((id: filters.count * 3, filter: try CompiledFilter(list))) }
-        }
-        let index = FilterIndex(filters.reversed())
-        for type in types + ["", "none"] {
-            for rest in [[:], ["region": "eu"], ["region": "us", "source": "s"], ["source": "s"]] {
-                let attributes = event(rest.merging(["type": type]) { $1 })
-                let expected = filters.filter { $0.filter.matches(attributes) }.map(\.id)
-                var found: [Int] = []
-                index.forEachMatch(attributes) { found.append($0) }
-                #expect(found == expected, "\(type) \(rest)")
-                #expect(index.countMatches(attributes) == expected.count)
-            }
-        }
-    }
-
-    @Test func `calls each id that matches, ascending, and counts them`() throws {
-        func type(_ value: String) throws -> CompiledFilter {
-            try CompiledFilter([.exact([AttributePredicate(name: "type", value: value)])])
-        }
-        let index = FilterIndex([
-            (id: 7, filter: try type("a")), (id: 2, filter: .everything), (id: 5, filter: try type("b")),
-            (id: 3, filter: try type("a")),
-        ])
-        var ids: [Int] = []
-        index.forEachMatch(event(["type": "a"])) { ids.append($0) }
-        #expect(ids == [2, 3, 7])
-        #expect(index.countMatches(event(["type": "a"])) == 3)
-        #expect(index.countMatches(event(["type": "x"])) == 1)
-        #expect(FilterIndex([]).countMatches(event([:])) == 0)
     }
 }

@@ -9,13 +9,18 @@ public struct FieldError: Error, Sendable, Hashable {
     /// Empty where the error is the whole document's.
     public var path: String
     public var message: String
+    /// The line of an expression in the field, and below it a caret under the place; for a terminal. Empty for most.
+    public var excerpt: [String]
 
-    public init(file: String? = nil, document: Int = 0, line: Int? = nil, path: String, message: String) {
+    public init(
+        file: String? = nil, document: Int = 0, line: Int? = nil, path: String, message: String, excerpt: [String] = []
+    ) {
         self.file = file
         self.document = document
         self.line = line
         self.path = path
         self.message = message
+        self.excerpt = excerpt
     }
 }
 
@@ -45,8 +50,8 @@ public final class FieldReport {
     private(set) var asked: Set<String> = []
 
     /// Adds an error at a path of the document.
-    public func add(_ path: String, _ message: String, line: Int? = nil) {
-        errors.append(FieldError(line: line, path: path, message: message))
+    public func add(_ path: String, _ message: String, line: Int? = nil, excerpt: [String] = []) {
+        errors.append(FieldError(line: line, path: path, message: message, excerpt: excerpt))
     }
 
     func add(_ new: [FieldError]) { errors += new }

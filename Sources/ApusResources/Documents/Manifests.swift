@@ -23,6 +23,8 @@ public struct Manifests: Sendable, Equatable {
     }
 
     public var entries: [Entry] = []
+    /// What is valid and still likely to be a mistake, in the order of the files.
+    public var warnings: [FieldError] = []
 
     public init() {}
 
@@ -89,6 +91,7 @@ private struct ManifestLoader {
         do {
             let resource = try Resource(document, catalog: catalog)
             add(Manifests.Entry(resource: resource, file: file, document: number, line: document.line))
+            warn(resource, document, prefix: "", file: file, number: number)
         } catch {
             add(error, prefix: "", file: file, number: number)
         }
@@ -110,22 +113,37 @@ private struct ManifestLoader {
             do {
                 let resource = try Resource(item, catalog: catalog)
                 add(Manifests.Entry(resource: resource, file: file, document: number, line: item.line))
+                warn(resource, item, prefix: "items[\(index)]", file: file, number: number)
             } catch {
                 add(error, prefix: "items[\(index)]", file: file, number: number)
             }
         }
     }
 
-    private mutating func add(_ found: FieldErrors, prefix: String, file: String?, number: Int) {
-        for error in found.errors {
-            var placed = error
-            placed.file = file
-            placed.document = number
-            if !prefix.isEmpty {
-                placed.path = error.path.isEmpty ? prefix : Path.join(prefix, error.path)
-            }
-            errors.append(placed)
+    private mutating func warn(
+        _ resource: Resource, _ document: DocumentNode, prefix: String, file: String?, number: Int
+    ) {
+        guard case .trigger(let trigger) = resource else { return }
+        let found = trigger.filterWarnings.map { warning in
+            var placed = warning
+            placed.line = document.line(ofPath: warning.path)
+            return placed
         }
+        manifests.warnings += found.map { Self.place($0, prefix: prefix, file: file, number: number) }
+    }
+
+    private mutating func add(_ found: FieldErrors, prefix: String, file: String?, number: Int) {
+        errors += found.errors.map { Self.place($0, prefix: prefix, file: file, number: number) }
+    }
+
+    private static func place(_ error: FieldError, prefix: String, file: String?, number: Int) -> FieldError {
+        var placed = error
+        placed.file = file
+        placed.document = number
+        if !prefix.isEmpty {
+            placed.path = error.path.isEmpty ? prefix : Path.join(prefix, error.path)
+        }
+        return placed
     }
 
     private mutating func add(_ entry: Manifests.Entry) {

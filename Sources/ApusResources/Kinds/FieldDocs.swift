@@ -216,7 +216,10 @@ public enum FieldDocs {
                 ("spec.filters[].all", "list of filters", nil, "All of them match."),
                 ("spec.filters[].any", "list of filters", nil, "At least one of them matches."),
                 ("spec.filters[].not", "filter", nil, "It does not match."),
-                ("spec.filters[].cesql", "string", nil, "A CloudEvents SQL expression; not in this build yet."),
+                (
+                    "spec.filters[].cesql", "string", nil,
+                    "A CloudEvents SQL expression that must be true, without an error; apus cesql and apus match try it."
+                ),
             ])
         + destination(Trigger.kind, "spec.subscriber", "Where matching events go.", isRequired: true)
         + delivery(

@@ -40,7 +40,19 @@ public struct Trigger: Sendable, Equatable {
         do {
             return try CompiledFilter(spec.effectiveFilters)
         } catch {
-            throw FilterError(path: spec.path(ofFilterPath: error.path), message: error.message)
+            throw FilterError(path: spec.path(ofFilterPath: error.path), message: error.message, excerpt: error.excerpt)
+        }
+    }
+
+    /// What in the filter in force is valid and still likely to be a mistake; paths are whole, places are those in the
+    /// expression.
+    public var filterWarnings: [FieldError] {
+        ((try? compiledFilter())?.warnings ?? []).map { found in
+            let warning = found.warning
+            return FieldError(
+                path: spec.path(ofFilterPath: found.path),
+                message: "line \(warning.line), column \(warning.column): \(warning.message)",
+                excerpt: warning.excerpt(of: found.expression))
         }
     }
 
@@ -161,7 +173,7 @@ extension Trigger {
             do {
                 _ = try CompiledFilter(candidate.effectiveFilters)
             } catch {
-                report.add(candidate.path(ofFilterPath: error.path), error.message)
+                report.add(candidate.path(ofFilterPath: error.path), error.message, excerpt: error.excerpt)
             }
         }
     }

@@ -1,0 +1,2 @@
+/* mallinfo2, which the Glibc module leaves out. */
+#include <malloc.h>
