@@ -155,8 +155,8 @@ let package = Package(
         tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
             "EndToEndTests",
-            ["ApusPorts", "ApusRegistry", "CloudEvents", "apus", nio, nioPosix, nioHTTP1],
-            exclude: ["fsyncdelay.c"]),
+            ["ApusPorts", "ApusRegistry", "CloudEvents", "NATSClient", "TestSupport", "apus", nio, nioPosix, nioHTTP1],
+            exclude: ["fsyncdelay.c", "natspublish.py"]),
         tests("HouseTests", ["ApusTelemetry", "ApusResources", "ApusPorts", logging]),
     ],
     swiftLanguageModes: [.v6]

@@ -98,6 +98,14 @@ final class ConnectionCore: Sendable {
         try await output.value { () throws(NATSError) in try self.send(message) }
     }
 
+    /// The same for many, in one turn of the output thread.
+    func publish(_ messages: [NATSMessage]) async throws(NATSError) {
+        for message in messages { try message.check() }
+        try await output.value { () throws(NATSError) in
+            for message in messages { try self.send(message) }
+        }
+    }
+
     /// The same without waiting; an error goes to `failed`.
     func post(_ message: NATSMessage, failed: @escaping @Sendable (NATSError) -> Void = { _ in }) {
         let isTaken = output.run {

@@ -67,7 +67,8 @@ package struct JetStream: Sendable {
         guard info.config.deliverSubject == nil else {
             throw NATSError(.invalidArgument, "the consumer \(consumer) of \(stream) pushes, and is not pulled from")
         }
-        return try await PullConsumer(connection.core, stream: stream, consumer: consumer)
+        return try await PullConsumer(
+            connection.core, stream: stream, consumer: consumer, ackWaitNanoseconds: info.config.ackWaitNanoseconds)
     }
 
     // MARK: - Calls

@@ -55,6 +55,25 @@ package struct JetStreamMessage: Sendable {
     /// To be delivered again; nobody waits for it.
     func postNak() { core.post(acknowledgement(Self.nak(0))) }
 
+    /// Still at work; nobody waits for it.
+    func postInProgress() { core.post(acknowledgement("+WPI")) }
+
+    /// What became of a message: what ``ack()``, ``term()`` and ``nak(delayMilliseconds:)`` say.
+    package enum Outcome: Sendable, Equatable {
+        case done
+        case givenUp
+        case again(delayMilliseconds: Int)
+    }
+
+    /// The same as to say it, for many at once.
+    func acknowledgement(_ outcome: Outcome) -> NATSMessage {
+        switch outcome {
+        case .done: acknowledgement("+ACK")
+        case .givenUp: acknowledgement("+TERM")
+        case .again(let delay): acknowledgement(Self.nak(delay))
+        }
+    }
+
     private static func nak(_ delayMilliseconds: Int) -> String {
         delayMilliseconds > 0 ? "-NAK {\"delay\": \(delayMilliseconds)000000}" : "-NAK"
     }

@@ -8,11 +8,19 @@ internal import Synchronization
 package final class PullConsumer: Sendable {
     package let stream: String
     package let consumer: String
+    /// How long the server waits for an acknowledgement before it delivers again.
+    package let ackWaitMilliseconds: Int
+    private let core: ConnectionCore
     private let pull: Pull
 
-    init(_ core: ConnectionCore, stream: String, consumer: String) async throws(NATSError) {
+    /// JetStream's own, where a consumer names no other.
+    private static let ackWaitNanosecondsDefault: Int64 = 30_000_000_000
+
+    init(_ core: ConnectionCore, stream: String, consumer: String, ackWaitNanoseconds: Int64?) async throws(NATSError) {
         self.stream = stream
         self.consumer = consumer
+        self.core = core
+        ackWaitMilliseconds = max(1, Int((ackWaitNanoseconds ?? Self.ackWaitNanosecondsDefault) / 1_000_000))
         pull = Pull(core, nextSubject: "$JS.API.CONSUMER.MSG.NEXT.\(stream).\(consumer)")
         try await pull.open()
     }
@@ -26,6 +34,17 @@ package final class PullConsumer: Sendable {
     /// lost it waits, and asks again when it is back.
     package func fetch(max: Int, waitMilliseconds: Int) async throws(NATSError) -> [JetStreamMessage] {
         try await pull.fetch(max: Swift.max(1, max), waitMilliseconds: waitMilliseconds)
+    }
+
+    /// Says what became of messages that were fetched, all at once; returns when libnats has it.
+    package func settle(_ outcomes: [(message: JetStreamMessage, outcome: JetStreamMessage.Outcome)]) async throws(NATSError) {
+        try await core.publish(outcomes.map { $0.message.acknowledgement($0.outcome) })
+    }
+
+    /// Begins the acknowledgement wait anew for these messages, and for those that came and were not fetched yet.
+    package func keepAtWork(_ messages: [JetStreamMessage]) {
+        for message in messages { message.postInProgress() }
+        pull.keepAtWork()
     }
 
     /// Ends it; what was delivered and not fetched is given back to the server, which delivers it again.
@@ -94,6 +113,10 @@ final class Pull: Mailbox {
         for message in messages { message.postNak() }
         endRequest()
         wake()
+    }
+
+    func keepAtWork() {
+        for message in state.withLock({ $0.messages }) { message.postInProgress() }
     }
 
     // MARK: - Fetching

@@ -220,7 +220,7 @@ import Testing
         defer { server.stop() }
         let js = connection.jetStream
         let deleted = Task { await failure { () throws(NATSError) in try await pull.fetch(max: 1, waitMilliseconds: 60_000) } }
-        while try await js.consumerInfo(stream: "orders", consumer: "worker").waitingRequests == 0 { await Task.yield() }
+        try await js.asked("worker")
         try await js.deleteConsumer(stream: "orders", consumer: "worker")
         let error = await deleted.value
         #expect(error?.text.lowercased().contains("consumer deleted") == true, "\(error.map(\.description) ?? "no error")")
@@ -232,9 +232,18 @@ import Testing
             let waiting = Task {
                 await failure { () throws(NATSError) in try await next.fetch(max: 1, waitMilliseconds: 60_000) }
             }
-            while try await js.consumerInfo(stream: "orders", consumer: "next").waitingRequests == 0 { await Task.yield() }
+            try await js.asked("next")
             if closesAll { await connection.close() } else { next.close() }
             #expect(await waiting.value?.status == .connectionClosed)
+        }
+    }
+}
+
+extension NATSClient.JetStream {
+    /// Returns when a request for messages of this consumer of `orders` stands at the server.
+    fileprivate func asked(_ consumer: String) async throws {
+        try await Patience.wait(for: "a request of \(consumer)") {
+            try await consumerInfo(stream: "orders", consumer: consumer).waitingRequests > 0
         }
     }
 }

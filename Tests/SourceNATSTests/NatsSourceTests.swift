@@ -29,7 +29,7 @@ import Testing
         defer { server.stop() }
         let connection = try await NATSConnection.connect(NATSConfiguration(servers: [server.url]))
         let running = try Running(manifest(#""servers": ["\#(server.url)"], "subject": "orders.>", "queue": "apus""#))
-        await running.reporter.whenReady()
+        try await running.whenReady()
         try await connection.publish(bytes("hi"), to: "orders.a", headers: Self.headers)
         try await connection.publish(bytes(Self.json), to: "orders.b")
         try await connection.publish(bytes("broken"), to: "orders.c", headers: ["ce-id": "1"])
@@ -96,6 +96,27 @@ import Testing
         #expect(!running.reporter.readiness.contains { if case .notReady("Disconnected", _) = $0 { true } else { false } })
     }
 
+    @Test(arguments: NATSServer.Release.allCases)
+    func `gets nothing twice while its sink takes longer than the acknowledgement wait`(
+        release: NATSServer.Release
+    ) async throws {
+        let server = try await NATSServer.start(release)
+        defer { server.stop() }
+        let js = try await NATSConnection.connect(NATSConfiguration(servers: [server.url])).jetStream
+        try await js.createStream(StreamConfiguration(name: "orders", subjects: ["orders.>"]))
+        var consumer = ConsumerConfiguration(durableName: "apus")
+        consumer.ackWaitNanoseconds = 600_000_000
+        try await js.createConsumer(consumer, stream: "orders")
+        for number in 0..<300 { _ = try await js.publish(bytes("\(number)"), to: "orders.new") }
+        let text = manifest(#""servers": ["\#(server.url)"], "stream": "orders", "durable": "apus""#)
+        let running = try Running(text, pauseMax: .seconds(60), hold: { try? await Patience.pass(.milliseconds(1500)) })
+        await running.taken(300)
+        try await js.acknowledged("orders", "apus")
+        #expect(await running.stop() == nil)
+        #expect(running.emitter.events.map(\.body) == (0..<300).map { bytes("\($0)") })
+        #expect(try await js.consumerInfo(stream: "orders", consumer: "apus").redeliveredMessages == 0)
+    }
+
     @Test func `says in the server's words why it cannot`() async throws {
         let server = try await NATSServer.start(.debian, configuration: "authorization { token: s3cret }")
         defer { server.stop() }
@@ -112,17 +133,10 @@ import Testing
 
 extension JetStream {
     /// Returns when nothing waits for delivery or acknowledgement any more.
-    func acknowledged(_ stream: String, _ consumer: String) async throws(NATSError) {
-        while true {
+    func acknowledged(_ stream: String, _ consumer: String) async throws {
+        try await Patience.wait(for: "\(consumer) to be acknowledged") {
             let info = try await consumerInfo(stream: stream, consumer: consumer)
-            if info.ackPendingMessages == 0, info.pendingMessages == 0 { return }
+            return info.ackPendingMessages == 0 && info.pendingMessages == 0
         }
-    }
-}
-
-extension RecordingReporter {
-    /// Returns when the source says that it is ready.
-    func whenReady() async {
-        while !readiness.contains(.ready) { await Task.yield() }
     }
 }

@@ -20,11 +20,9 @@ package final class NATSServer: Sendable {
         package var description: String { rawValue }
 
         package var binary: String {
-            let environment = ProcessInfo.processInfo.environment
-            let caches = environment["XDG_CACHE_HOME"] ?? NSHomeDirectory() + "/.cache"
-            return switch self {
-            case .debian: caches + "/apus/nats-server-debian/usr/sbin/nats-server"
-            case .pypi: caches + "/apus/venv/bin/nats-server"
+            switch self {
+            case .debian: SetupCache.path("nats-server-debian/usr/sbin/nats-server")
+            case .pypi: SetupCache.path("venv/bin/nats-server")
             }
         }
     }

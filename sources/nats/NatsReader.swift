@@ -12,8 +12,10 @@ struct NatsReader: EventSource {
     private static let batchMessagesMax = 256
     /// A fetch that found nothing for this long asks again.
     private static let fetchWaitMilliseconds = 30_000
+    /// After a refusal: a request that stands this long is taken.
+    private static let probeMilliseconds = 1000
     /// When a message that the sink could not take comes again.
-    private static let redeliveryMilliseconds = 5000
+    private static let redeliveryMilliseconds = 2000
     /// How long a stop waits for the server.
     private static let farewellMilliseconds = 1000
     /// JetStream's code for a consumer that is not there.
@@ -167,26 +169,30 @@ struct NatsReader: EventSource {
 
     private func read(_ consumer: PullConsumer, _ context: SourceContext) async throws(SourceFailure) {
         context.reporter.report(.ready)
+        var isTroubled = false
         while !Task.isCancelled {
             do throws(NATSError) {
-                let messages = try await consumer.fetch(
-                    max: Self.batchMessagesMax, waitMilliseconds: Self.fetchWaitMilliseconds)
-                if !messages.isEmpty { try await settle(messages, context) }
+                let wait = isTroubled ? Self.probeMilliseconds : Self.fetchWaitMilliseconds
+                let messages = try await consumer.fetch(max: Self.batchMessagesMax, waitMilliseconds: wait)
+                if isTroubled { context.reporter.report(.ready) }
+                isTroubled = false
+                if !messages.isEmpty { try await settle(messages, of: consumer, context) }
             } catch {
-                if error.isRetriable {
-                    context.reporter.report(.notReady(reason: "NatsError", message: "NATS says: \(error)"))
-                    await context.clock.sleep(.seconds(1))
-                    context.reporter.report(.ready)
-                    continue
+                guard error.isRetriable else {
+                    throw SourceFailure(reason: "ConsumerFailed", message: "\(consumer.consumer) of \(consumer.stream): \(error)")
                 }
-                throw SourceFailure(reason: "ConsumerFailed", message: "\(consumer.consumer) of \(consumer.stream): \(error)")
+                isTroubled = true
+                context.reporter.report(.notReady(reason: "NatsError", message: "NATS says: \(error)"))
+                await context.clock.sleep(.seconds(1))
             }
         }
         consumer.close()
     }
 
     /// Brings messages in, then acknowledges what is durable, gives up what was buried, and asks for the rest again later.
-    private func settle(_ messages: [JetStreamMessage], _ context: SourceContext) async throws(NATSError) {
+    private func settle(
+        _ messages: [JetStreamMessage], of consumer: PullConsumer, _ context: SourceContext
+    ) async throws(NATSError) {
         let maker = NatsItem(metadata: metadata)
         let items = messages.map { message in
             let place = "\(message.metadata.stream):\(message.metadata.streamSequence)"
@@ -194,6 +200,7 @@ struct NatsReader: EventSource {
         }
         let outcomes: [String?]
         let failure: EmitFailure?
+        let atWork = keepAtWork(messages, of: consumer, context)
         do {
             outcomes = try await context.emitter.bring(items)
             failure = nil
@@ -201,15 +208,34 @@ struct NatsReader: EventSource {
             outcomes = Array(repeating: nil, count: error.kept)
             failure = error
         }
-        for (message, reason) in zip(messages, outcomes) {
-            if reason == nil { try await message.ack() } else { try await message.term() }
+        // Its last word comes before what is said now: after a refusal it would put off the next delivery.
+        atWork.cancel()
+        await atWork.value
+        let kept = zip(messages, outcomes).map { (message: $0, outcome: $1 == nil ? JetStreamMessage.Outcome.done : .givenUp) }
+        let rest = messages.dropFirst(outcomes.count).map {
+            (message: $0, outcome: JetStreamMessage.Outcome.again(delayMilliseconds: Self.redeliveryMilliseconds))
         }
-        for message in messages.dropFirst(outcomes.count) {
-            try await message.nak(delayMilliseconds: Self.redeliveryMilliseconds)
-        }
+        try await consumer.settle(kept + rest)
         guard let failure else { return }
         context.reporter.report(.notReady(reason: "SinkUnavailable", message: failure.message))
+        let waiting = keepAtWork([], of: consumer, context)
         await context.clock.sleep(.milliseconds(Self.redeliveryMilliseconds))
+        waiting.cancel()
         context.reporter.report(.ready)
+    }
+
+    /// Tells the server, for as long as the task runs, that what it delivered is still at work: a sink that takes longer than the
+    /// acknowledgement wait would else get all of it twice.
+    private func keepAtWork(
+        _ messages: [JetStreamMessage], of consumer: PullConsumer, _ context: SourceContext
+    ) -> Task<Void, Never> {
+        let pause = Duration.milliseconds(max(1, consumer.ackWaitMilliseconds / 3))
+        return Task {
+            while true {
+                await context.clock.sleep(pause)
+                guard !Task.isCancelled else { return }
+                consumer.keepAtWork(messages)
+            }
+        }
     }
 }

@@ -18,6 +18,11 @@ package struct NatsSource: SourceKind {
             return [.init(type: eventType, source: eventSource(resource.metadata, subject: subject))]
         })
 
+    package static let waivers = [
+        "fails with the store's words where its progress cannot be kept":
+            "Its progress is the consumer's, which the server keeps."
+    ]
+
     package static func make(_ resource: SourceResource) throws(SourceFailure) -> any EventSource {
         guard let spec = resource.read({ NatsSpec(&$0) }) ?? nil else {
             throw SourceFailure(reason: "SpecInvalid", message: "The spec cannot be read.")

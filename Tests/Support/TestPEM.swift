@@ -1,7 +1,7 @@
 /// A self-signed certificate for `localhost` and one for `other.test`, valid from 2020 to 2120. The key guards nothing.
-enum TestPEM {
+package enum TestPEM {
     /// For `localhost` and `127.0.0.1`.
-    static let localhost = """
+    package static let localhost = """
         -----BEGIN CERTIFICATE-----
         MIIBcDCCARWgAwIBAgIJAI6IgYBDc0tqMAoGCCqGSM49BAMCMBQxEjAQBgNVBAMM
         CWxvY2FsaG9zdDAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowFDES
@@ -13,7 +13,7 @@ enum TestPEM {
         fwIhAKCTHD0emtfOyJyA3l0CyfCp8vJi3azK0sQ1m+SCKFON
         -----END CERTIFICATE-----
         """
-    static let localhostKey = """
+    package static let localhostKey = """
         -----BEGIN PRIVATE KEY-----
         MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgiBXgW8nYpLGvmmIu
         VRacpCXdjWCNfax6BVapfziPALuhRANCAAT6kxPUiW34eRCUXcVFihOw3BuACCd9
@@ -21,7 +21,7 @@ enum TestPEM {
         -----END PRIVATE KEY-----
         """
     /// For `other.test` only.
-    static let other = """
+    package static let other = """
         -----BEGIN CERTIFICATE-----
         MIIBYjCCAQigAwIBAgIJAP8cvsSgGQZIMAoGCCqGSM49BAMCMBAxDjAMBgNVBAMM
         BW90aGVyMCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAQMQ4wDAYD
@@ -33,7 +33,7 @@ enum TestPEM {
         2sIx+dFKosp+gAhjD0Wisp1V8dgtqw==
         -----END CERTIFICATE-----
         """
-    static let otherKey = """
+    package static let otherKey = """
         -----BEGIN PRIVATE KEY-----
         MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgd3jpSLMmDg6N05zH
         lLGsjCxGLrHV6N6mFgalLlkU8DChRANCAATfCydI7YYci1FjoxMebVGHBmpHYiJN
