@@ -196,8 +196,8 @@ final class Pull: Mailbox {
     private func watch(_ token: UInt64) {
         let deadline = core.deadlines.schedule(afterMilliseconds: Self.heartbeatMilliseconds * 2) { [weak self] in
             guard let self else { return }
-            let silence = DispatchTime.now().uptimeNanoseconds - state.withLock { $0.heardAt }.uptimeNanoseconds
-            let isLost = silence >= UInt64(Self.heartbeatMilliseconds) * 1_900_000
+            // What is heard meanwhile is later than any moment that was looked at before: moments are compared, not subtracted.
+            let isLost = state.withLock { $0.heardAt } + .milliseconds(Self.heartbeatMilliseconds * 19 / 10) <= .now()
             if isLost { end(token, nil) } else { watch(token) }
         }
         let isKept = state.withLock { state in

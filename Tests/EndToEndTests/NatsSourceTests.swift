@@ -79,7 +79,7 @@ import Testing
             to: "all.yaml")
         let apus = try await ApusProcess.serve(data: "\(folder.path)/data", manifests: [manifest])
         try await apus.until("stranger", says: "Authorization Violation")
-        try await apus.until("distrust", says: "certificate verify failed")
+        try await apus.until("distrust", says: "self-signed certificate")
         try await apus.untilReady("good")
         #expect(!apus.log.contains { $0.contains("lovelace") || $0.contains("babbage") })
         try folder.write("lovelace\n", to: "wrong")

@@ -109,7 +109,7 @@ import Testing
         try await js.createConsumer(consumer, stream: "orders")
         for number in 0..<300 { _ = try await js.publish(bytes("\(number)"), to: "orders.new") }
         let text = manifest(#""servers": ["\#(server.url)"], "stream": "orders", "durable": "apus""#)
-        let running = try Running(text, pauseMax: .seconds(60), hold: { try? await Patience.pass(.milliseconds(1500)) })
+        let running = try Running(text, pauseMax: .seconds(60), hold: { try? await Patience.pass(.milliseconds(1300)) })
         await running.taken(300)
         try await js.acknowledged("orders", "apus")
         #expect(await running.stop() == nil)

@@ -14,8 +14,14 @@ extension ApusProcess {
 
     /// Returns when the status of the NatsSource `default/name` has these words.
     func until(_ name: String, says text: String) async throws {
-        try await Patience.wait(for: "'\(text)' in the status of \(name)", every: .milliseconds(50)) {
-            try await natsSource(name).contains(text)
+        var last = ""
+        do {
+            try await Patience.wait(for: "'\(text)' in the status of \(name)", every: .milliseconds(50)) {
+                last = try await natsSource(name)
+                return last.contains(text)
+            }
+        } catch let lost as Patience.Lost {
+            throw Patience.Lost(description: "\(lost.description): \(last)")
         }
     }
 
