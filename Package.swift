@@ -60,11 +60,13 @@ let brokers = [
 let sources = [
     source("Ping", "ping"),
     source("Kafka", "kafka", ["KafkaClient"]),
+    source("NATS", "nats", ["NATSClient"]),
 ]
 
 let rooms = [
     room("CloudEvents"),
     room("ApusTelemetry", [logging]),
+    room("NATSClient", ["CNATS"]),
     room("ApusHTTP", ["CloudEvents", nio, nioPosix, nioTLS, nioTLSEvents]),
     room("EventFilters", ["CloudEvents"]),
     room("ApusResources", ["EventFilters", "CloudEvents", yaml]),
@@ -87,6 +89,7 @@ let rooms = [
     .systemLibrary(name: "CRDKafka", path: "Sources/CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
     room("KafkaClient", ["CRDKafka"]),
     .systemLibrary(name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CNATS", path: "Sources/CNATS", pkgConfig: "libnats", providers: [.apt(["libnats-dev"])]),
     .executableTarget(
         name: "apus",
         dependencies: [
@@ -153,11 +156,18 @@ let package = Package(
         tests(
             "SourceKafkaTests",
             ["SourceKafka", "KafkaClient", "TestSupport", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents"]),
+        tests("NATSClientTests", ["NATSClient", "TestSupport"]),
+        tests(
+            "SourceNATSTests",
+            ["SourceNATS", "NATSClient", "TestSupport", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents"]),
         tests("ContractTests", ["ApusRegistry", "ApusResources", "ApusTesting", "ApusPorts", "CloudEvents"]),
         tests(
             "EndToEndTests",
-            ["ApusPorts", "ApusRegistry", "CloudEvents", "KafkaClient", "TestSupport", "apus", nio, nioPosix, nioHTTP1],
-            exclude: ["fsyncdelay.c"]),
+            [
+                "ApusPorts", "ApusRegistry", "CloudEvents", "KafkaClient", "NATSClient", "TestSupport", "apus", nio, nioPosix,
+                nioHTTP1,
+            ],
+            exclude: ["fsyncdelay.c", "natspublish.py"]),
         tests("HouseTests", ["ApusTelemetry", "ApusResources", "ApusPorts", logging]),
     ],
     swiftLanguageModes: [.v6]

@@ -3,6 +3,7 @@ package import ApusResources
 internal import BrokerMemory
 internal import BrokerSQLite
 internal import SourceKafka
+internal import SourceNATS
 internal import SourcePing
 
 /// What this build is made of: the lists of log backends and of sources, and the node's own store.
@@ -11,7 +12,7 @@ package enum Registry {
     package static let backends: [any LogBackend.Type] = [SQLiteBackend.self, MemoryBackend.self]
 
     /// Every kind of source that this build knows.
-    package static let sources: [any SourceKind.Type] = [PingSource.self, KafkaSource.self]
+    package static let sources: [any SourceKind.Type] = [PingSource.self, KafkaSource.self, NatsSource.self]
 
     /// Their schemas, for whatever reads documents.
     package static let catalog = SourceCatalog(sources.map { $0.schema })

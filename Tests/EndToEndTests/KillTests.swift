@@ -2,6 +2,7 @@ import ApusPorts
 import ApusRegistry
 import CloudEvents
 import Synchronization
+import TestSupport
 import Testing
 
 /// The real process, killed at random moments under load and started again: nothing that was answered 202 is lost.
@@ -154,19 +155,5 @@ private struct KillScene {
             return "\(name) \(attempts.count) events in \(sum) attempts (\(sum - attempts.count * needed) again after a kill)"
         }
         return "\(counts.joined(separator: ", ")); \(dead.count) dead letters"
-    }
-}
-
-/// SplitMix64: the moments of the kills are the same in every run, what the process does in them is not.
-private struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Promise 23 against the real binary: files are applied, and nobody's log is lost by an edit.

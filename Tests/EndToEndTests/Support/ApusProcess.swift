@@ -1,5 +1,6 @@
 import Foundation
 import Specs
+import TestSupport
 
 #if canImport(Glibc)
 import Glibc

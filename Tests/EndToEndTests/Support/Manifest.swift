@@ -33,6 +33,21 @@ enum Manifest {
         """
     }
 
+    /// A NatsSource with these lines of flow YAML in its spec, into the broker `broker`.
+    static func natsSource(_ name: String, servers: [String], spec: String, broker: String = "default") -> String {
+        """
+        apiVersion: sources.apus.dev/v1alpha1
+        kind: NatsSource
+        metadata: {name: \(name)}
+        spec:
+          servers: [\(servers.map { "\"\($0)\"" }.joined(separator: ", "))]
+          \(spec.split(separator: "\n").joined(separator: "\n  "))
+          sink: {ref: {apiVersion: eventing.knative.dev/v1, kind: Broker, name: \(broker)}}
+        ---
+
+        """
+    }
+
     private static func flow(_ texts: [String: String]) -> String {
         texts.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \"\($0.value)\"" }.joined(separator: ", ")
     }

@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
+import TestSupport
 
 /// A request that a subscriber got, and when its last byte came.
 struct SubscriberRequest: Sendable {

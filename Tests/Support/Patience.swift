@@ -1,12 +1,14 @@
 /// Waiting for what happens outside of this process, which nothing here can be told of: by looking again, and never for ever.
 /// It is the one place in the tests that sleeps.
-enum Patience {
-    struct Lost: Error, CustomStringConvertible {
-        var description: String
+package enum Patience {
+    package struct Lost: Error, CustomStringConvertible {
+        package var description: String
+
+        package init(description: String) { self.description = description }
     }
 
     /// Looks every `interval` until `condition` holds; throws a sentence with `what` when `limit` has passed.
-    static func wait(
+    package static func wait(
         for what: String, upTo limit: Duration = .seconds(30), every interval: Duration = .milliseconds(5),
         until condition: () async throws -> Bool
     ) async throws {
@@ -18,5 +20,5 @@ enum Patience {
     }
 
     /// Lets a time pass in which something must *not* happen, or in which a load runs on.
-    static func pass(_ time: Duration) async throws { try await Task.sleep(for: time) }
+    package static func pass(_ time: Duration) async throws { try await Task.sleep(for: time) }
 }
