@@ -100,7 +100,8 @@ struct FilterCompiler {
                 list.map { .attribute(AttributeTest($0, $0.value.isEmpty ? .present : .equal)) },
                 whenTrue: whenTrue, whenFalse: whenFalse)
         case .cesql(let text):
-            emit(parsed[Array(text.utf8)].map { [.expression($0)] } ?? [], whenTrue: whenTrue, whenFalse: whenFalse)
+            // One that was not checked does not match.
+            parsed[Array(text.utf8)].map { emit([.expression($0)], whenTrue: whenTrue, whenFalse: whenFalse) } ?? whenFalse
         }
     }
 

@@ -21,7 +21,7 @@ struct FilterTree: Sendable {
     }
 
     /// Indices of filters.
-    private let postings: [Int]
+    let postings: [Int]
     private let nodes: [Node]
     private let tables: FilterTables
     private let root: Int
@@ -117,6 +117,8 @@ extension FilterTree {
     private struct Item {
         let index: Int
         var requirements: [Requirement]
+        /// In how many places it stands at most: each level multiplies them by the tests of one requirement.
+        var placesMax = 1
     }
 
     private struct Builder {
@@ -139,7 +141,10 @@ extension FilterTree {
                     rest.append(item)
                     continue
                 }
-                for test in Set(item.requirements.remove(at: cheapest).anyOf) { groups[test, default: []].append(item) }
+                let tests = Set(item.requirements.remove(at: cheapest).anyOf)
+                item.placesMax *= tests.count
+                item.requirements.removeAll { [places = item.placesMax] in places * $0.anyOf.count > Requirement.testsMax }
+                for test in tests { groups[test, default: []].append(item) }
             }
             return add(rest, groups)
         }

@@ -3,7 +3,8 @@ internal import CloudEvents
 /// What an event must have to pass a filter: one of these tests must hold. It may hold for events that do not pass; it is what an
 /// index can look up.
 struct Requirement: Sendable {
-    /// Above this many tests a requirement is not worth a place in the index for each.
+    /// Above this many tests a requirement is not worth a place in the index for each; nor are several requirements, one below
+    /// the other, whose tests multiply to more.
     static let testsMax = 1024
 
     let anyOf: [AttributeTest]

@@ -149,6 +149,7 @@ private final class KafkaScene {
     let folder: TemporaryFolder
     private(set) var faults: [String] = []
     private(set) var expected: [String] = []
+    /// The faults and the moments of the kills are the same in every run, what the process does in them is not.
     private var random = SeededRandom(20_261_121)
     private var produced = 0
 
@@ -291,19 +292,5 @@ private final class KafkaScene {
         }
         await open.log.close()
         return counts
-    }
-}
-
-/// SplitMix64: the faults and the moments of the kills are the same in every run, what the process does in them is not.
-private struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
