@@ -36,6 +36,9 @@ package final class PullConsumer: Sendable {
         try await pull.fetch(max: Swift.max(1, max), waitMilliseconds: waitMilliseconds)
     }
 
+    /// Whether a request for messages stands at the server, as far as is known here: not while the connection is lost.
+    package var isAsking: Bool { pull.isAsking }
+
     /// Says what became of messages that were fetched, all at once; returns when libnats has it.
     package func settle(_ outcomes: [(message: JetStreamMessage, outcome: JetStreamMessage.Outcome)]) async throws(NATSError) {
         try await core.publish(outcomes.map { $0.message.acknowledgement($0.outcome) })
@@ -114,6 +117,8 @@ final class Pull: Mailbox {
         endRequest()
         wake()
     }
+
+    var isAsking: Bool { state.withLock { $0.request != nil } }
 
     func keepAtWork() {
         for message in state.withLock({ $0.messages }) { message.postInProgress() }

@@ -62,7 +62,7 @@ import Testing
         #expect(exact.events <= Int(stored))
         let seconds = (ContinuousClock.now - begun).components.seconds
         print(
-            "nats-server \(size.release): \(size.messages) messages published (\(publisher.refusals) refusals, stored \(stored)), "
+            "nats-server \(size.release): \(size.messages) messages published (\(publisher.refusals) refused, stored \(stored)), "
                 + "leaders killed \(leaders.joined(separator: " ")), apus killed \(size.kills) times; "
                 + "without the window \(plain.events) events of \(plain.numbers) messages (\(plain.again) again), "
                 + "with it \(exact.events) of \(exact.numbers) (\(exact.again) again); \(seconds) s")

@@ -197,7 +197,7 @@ import Testing
         let js = connection.jetStream
         for number in 0..<5 { _ = try await js.publish(bytes("\(number)"), to: "orders.new", messageID: "\(number)") }
         for message in try await pull.messages(5) { try await message.ackSync() }
-        // 2.9.10 may forget in a kill which acknowledgements it had confirmed: earlier messages may come again before the new one.
+        // 2.9.10 may forget in a kill which acknowledgements it had confirmed: earlier messages may come again before it.
         let waiting = Task {
             var seen: Set<String> = []
             while !seen.contains("5") { seen.formUnion(try await pull.messages(1).map(\.message.text)) }

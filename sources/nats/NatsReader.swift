@@ -174,8 +174,10 @@ struct NatsReader: EventSource {
             do throws(NATSError) {
                 let wait = isTroubled ? Self.probeMilliseconds : Self.fetchWaitMilliseconds
                 let messages = try await consumer.fetch(max: Self.batchMessagesMax, waitMilliseconds: wait)
-                if isTroubled { context.reporter.report(.ready) }
-                isTroubled = false
+                if isTroubled, !messages.isEmpty || consumer.isAsking {
+                    context.reporter.report(.ready)
+                    isTroubled = false
+                }
                 if !messages.isEmpty { try await settle(messages, of: consumer, context) }
             } catch {
                 guard error.isRetriable else {

@@ -1,7 +1,7 @@
 """What the scenario sources-nats needs beside the node: a full stream, and the rate at which a source empties it.
 
-nats.py fill URL STREAM COUNT      makes a stream on disk with COUNT events: those of events.lua, in headers mode
-nats.py drain METRICS_URL COUNT    waits until a source has brought COUNT events; prints events a second, from the first it sees
+natsstream.py fill URL STREAM COUNT      makes a stream on disk with COUNT events: those of events.lua, in headers mode
+natsstream.py drain METRICS_URL COUNT    waits until a source has brought COUNT events; prints events a second, from the first it sees
 """
 
 import asyncio
