@@ -114,18 +114,24 @@ import Testing
         let source = KafkaScene.source(
             "intake", group: "g", servers: cluster.bootstrapServers, broker: "default",
             more: "net: {sasl: {enable: true, \(reference("user")), \(reference("password"))}}")
-        try folder.write(Manifest.broker() + source, to: "all.yaml")
+        let outside = KafkaScene.source(
+            "outside", group: "h", servers: cluster.bootstrapServers, broker: "default",
+            more: "net: {tls: {enable: true, caCert: {secretKeyRef: {name: kafka, key: ../../../all.yaml}}}}")
+        try folder.write(Manifest.broker() + source + outside, to: "all.yaml")
         try FileManager.default.createDirectory(atPath: "\(folder.path)/secrets/default/kafka", withIntermediateDirectories: true)
         try folder.write("me\n", to: "secrets/default/kafka/user")
         let apus = try await ApusProcess.serve(
             data: "\(folder.path)/data", manifests: ["\(folder.path)/all.yaml"],
             arguments: ["--secrets", "\(folder.path)/secrets"])
-        func status() async throws -> String {
-            let path = "/apis/sources.knative.dev/v1/namespaces/default/kafkasources/intake"
+        func status(of name: String = "intake") async throws -> String {
+            let path = "/apis/sources.knative.dev/v1/namespaces/default/kafkasources/\(name)"
             return try await HTTPExchange.send(port: apus.adminPort, path: path).bodyText
         }
         try await Patience.wait(for: "the Secret that is missing", every: .milliseconds(100)) {
             try await status().contains("secrets/default/kafka/password")
+        }
+        try await Patience.wait(for: "a key that leads out of the folder to be refused", every: .milliseconds(100)) {
+            try await status(of: "outside").contains("has a name that no Secret can have")
         }
         try folder.write("s3cret\n", to: "secrets/default/kafka/password")
         // It is there at the next start of the source; the mock knows no SASL, and says so.

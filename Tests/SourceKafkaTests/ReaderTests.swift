@@ -60,6 +60,17 @@ import Testing
         #expect(scene.bodies == ["between"])
     }
 
+    @Test func `whose offset is no longer there goes on with the first record that is`() async throws {
+        let scene = try await Scene.start()
+        try await scene.send(["a", "b"])
+        let other = try KafkaConsumer(KafkaConfiguration(bootstrapServers: scene.cluster.bootstrapServers), group: "g")
+        try await other.commit([KafkaPosition(KafkaPartition("orders", 0), offset: 50)])
+        await other.close()
+        #expect(try await scene.committed() == [0: 50])
+        try await scene.run(scene.resource()) { try await scene.wait { scene.bodies.count == 2 } }
+        #expect(try await scene.committed() == [0: 2])
+    }
+
     @Test func `that need not keep order emits batches at once, and commits what is behind all of them`() async throws {
         let scene = try await Scene.start(partitions: 2)
         let values = (0..<2000).map(String.init)

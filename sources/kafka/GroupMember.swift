@@ -199,7 +199,8 @@ final class GroupMember: Sendable {
         guard let consumer = state.withLock({ $0.consumer }) else { return }
         switch change {
         case .assigned(let partitions):
-            await settleBeginnings(partitions, consumer)
+            // What is not in the ledger is not emitted: the group, or a new start, will say again whose it is.
+            guard await settleBeginnings(partitions, consumer) else { return }
             state.withLock { $0.ledger.assign(partitions) }
             health.change { $0.joined() }
         case .revoked(let partitions):
@@ -242,8 +243,10 @@ final class GroupMember: Sendable {
 
     /// Where a partition without a commit begins is committed before it is read: else a source that stops before its first
     /// commit would begin at a later end, and what came meanwhile would be passed.
-    private func settleBeginnings(_ partitions: [KafkaPartition], _ consumer: KafkaConsumer) async {
-        guard spec.initialOffset == .latest, !partitions.isEmpty else { return }
+    ///
+    /// False where that could not be.
+    private func settleBeginnings(_ partitions: [KafkaPartition], _ consumer: KafkaConsumer) async -> Bool {
+        guard spec.initialOffset == .latest, !partitions.isEmpty else { return true }
         do throws(KafkaError) {
             let committed = try await consumer.committed(partitions)
             var positions: [KafkaPosition] = []
@@ -251,11 +254,13 @@ final class GroupMember: Sendable {
                 positions.append(KafkaPosition(partition, offset: try await consumer.watermarks(of: partition).high))
             }
             try await consumer.commit(positions)
+            return true
         } catch {
-            if error.reason == .closed || error.reason == .rebalanced { return }
+            if error.reason == .closed || error.reason == .rebalanced { return false }
             fail(
                 SourceFailure(
                     reason: SourceHealth.reason(error), message: "The initial offsets cannot be committed: \(error.description)"))
+            return false
         }
     }
 
