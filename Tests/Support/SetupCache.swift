@@ -2,7 +2,7 @@ import Foundation
 
 /// Servers and clients that `scripts/setup` keeps for the tests.
 package enum SetupCache {
-    /// Python with nats-py and the CloudEvents SDK.
+    /// Python with nats-py, confluent-kafka and the CloudEvents SDK.
     package static var python: String { path("venv/bin/python") }
 
     package static func path(_ file: String) -> String {
