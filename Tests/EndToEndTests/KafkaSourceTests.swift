@@ -7,12 +7,12 @@ import Testing
 
 /// KafkaSources in the real process, on a mock cluster in a process of its own.
 ///
-/// With `APUS_SOAK=1` the first test has its full size: 100 000 records, ten kills.
+/// With `APUS_ACCEPTANCE=full` the first test has its full size: 100 000 records, ten kills.
 @Suite(.timeLimit(.minutes(15)), .serialized) struct `A KafkaSource in a node` {
-    private static let isSoak = ProcessInfo.processInfo.environment["APUS_SOAK"] == "1"
+    private static let isFull = ProcessInfo.processInfo.environment["APUS_ACCEPTANCE"] == "full"
 
     @Test func `that is killed while brokers fail brings each record, and once with the duplicate window`() async throws {
-        let scene = try await KafkaScene(records: Self.isSoak ? 100_000 : 10_000, kills: Self.isSoak ? 10 : 3)
+        let scene = try await KafkaScene(records: Self.isFull ? 100_000 : 10_000, kills: Self.isFull ? 10 : 3)
         for life in 0..<scene.kills { try await scene.liveAndDie(life) }
         let deduplicated = try await scene.liveToTheEnd()
         let plain = try await scene.arrivals(at: "plain"), once = try await scene.arrivals(at: "once")
