@@ -23,6 +23,17 @@ import Testing
             NatsSource.eventSource(metadata, subject: "eu.*.>") == "/apis/v1alpha1/namespaces/shop/natssources/orders#eu.*.%3E")
     }
 
+    @Test func `wraps a message whose headers no attribute can hold as they are`() throws {
+        let message = NATSMessage(
+            subject: "orders", headers: ["Content-Type": "no type", "X-Tab": "a\tb"], payload: bytes("text"))
+        let item = NatsItem(metadata: ObjectMeta(name: "orders")).item(message, id: "1", origin: "here")
+        let event = try item.event.get()
+        #expect(event.contentType == nil)
+        #expect(event.body == bytes("text"))
+        #expect(event.attributes.text(of: "natsheadercontenttype") == "no type")
+        #expect(event.attributes.text(of: "natsheaderxtab") == "YQli")
+    }
+
     @Test(arguments: NATSServer.Release.allCases)
     func `brings core messages: events as they are, anything else wrapped`(release: NATSServer.Release) async throws {
         let server = try await NATSServer.start(release)
