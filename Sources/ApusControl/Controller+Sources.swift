@@ -67,7 +67,7 @@ extension Controller {
         let context = SourceContext(
             identity: identity, uid: uid,
             emitter: OverridingEmitter(
-                sink: emitter(of: planned, sink), overrides: planned.source.overrides, meters: report.meters,
+                sink: emitter(of: planned, sink, report), overrides: planned.source.overrides, meters: report.meters,
                 keepsUnreadable: planned.broker != nil, resource: "\(identity)", logger: logger),
             progress: StoredProgress(sources.progress, uid: uid), reporter: report, clock: sourceClock,
             makeID: environment.makeUID, seed: environment.seed(), secrets: sources.secrets)
@@ -77,7 +77,9 @@ extension Controller {
         logger.notice(LogMessage.sourceStarted, metadata: [LogKey.resource: "\(identity)"])
     }
 
-    private func emitter(of planned: PlannedSource, _ sink: ResolvedDestination) -> any EventEmitter {
+    private func emitter(
+        of planned: PlannedSource, _ sink: ResolvedDestination, _ report: SourceReport
+    ) -> any EventEmitter {
         let source = planned.source
         if let broker = planned.broker {
             let owner = DoorEmitter.Owner(
@@ -89,7 +91,7 @@ extension Controller {
         return SinkEmitter(
             destination: Destination(url: sink.url, caCerts: sink.caCerts), namespace: source.metadata.namespace,
             policy: DeliveryPolicy(source.effectiveDelivery, jitter: 0.1), sinks: sinks, clock: sourceClock,
-            seed: environment.seed())
+            seed: environment.seed(), retrying: { report.note("sink-retry", $0) })
     }
 
     /// What is known of a source, for its status.

@@ -10,11 +10,14 @@ package final class SinkEmitter: EventEmitter {
     private let executor: any ApusPorts.Executor
     private let sink: any EventSink
     private let clock: SourceClock
+    private let retrying: @Sendable (String?) -> Void
     private let random: Mutex<SeededGenerator>
 
+    /// - Parameter retrying: Told what went wrong with an attempt that is followed by another: all of them together may take
+    ///   minutes. nil once there is nothing more of it.
     package init(
         destination: Destination, namespace: String, policy: DeliveryPolicy, sinks: any EventSinkFactory, clock: SourceClock,
-        seed: UInt64
+        seed: UInt64, retrying: @escaping @Sendable (String?) -> Void
     ) {
         self.destination = destination
         self.namespace = namespace
@@ -22,6 +25,7 @@ package final class SinkEmitter: EventEmitter {
         executor = sinks.makeExecutor()
         sink = sinks.makeSink(on: executor)
         self.clock = clock
+        self.retrying = retrying
         random = Mutex(SeededGenerator(seed: seed))
     }
 
@@ -42,6 +46,7 @@ package final class SinkEmitter: EventEmitter {
             record: record, destination: destination, timeout: policy.timeout, namespace: namespace, format: policy.format,
             wantsReply: false)
         var attempt = 1
+        defer { if attempt > 1 { retrying(nil) } }
         while true {
             let outcome = await attemptOnce(delivery)
             switch Verdict(outcome) {
@@ -51,6 +56,7 @@ package final class SinkEmitter: EventEmitter {
                 guard attempt <= policy.retry.retries, !Task.isCancelled else {
                     throw EmitFailure(.unavailable, kept: index, message: outcome.sentence(destination.url))
                 }
+                retrying("attempt \(attempt): \(outcome.sentence(destination.url))")
                 await clock.sleep(
                     random.withLock { policy.retry.wait(beforeRetry: attempt, retryAfter: after, using: &$0) })
                 attempt += 1

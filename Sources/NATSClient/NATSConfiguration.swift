@@ -60,7 +60,7 @@ package struct NATSConfiguration: Sendable, Equatable {
         }
     }
 
-    /// `nats://host:port` or `tls://host:port`, at least one; tried in this order.
+    /// `nats://host:port` or `tls://host:port`, at least one; tried in this order. One with `tls` asks for TLS at all of them.
     package var servers: [String]
     package var credentials: Credentials
     package var tls: TLS?

@@ -18,7 +18,9 @@ final class Options {
         pointer = created
         try setServers(configuration.servers)
         try setCredentials(configuration.credentials)
-        if let tls = configuration.tls { try setTLS(tls) }
+        // libnats 3.4.1 takes tls:// for nats://, and would go on in the clear.
+        let asksForTLS = configuration.servers.contains { $0.hasPrefix("tls://") }
+        if let tls = configuration.tls ?? (asksForTLS ? .init() : nil) { try setTLS(tls) }
         try setTimes(configuration)
         try setCallbacks(Registry<EventRelay>.closure(relay))
     }

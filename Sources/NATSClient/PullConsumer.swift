@@ -73,6 +73,8 @@ final class Pull: Mailbox {
         var wanted = 0
         var problem: NATSError?
         var isClosed = false
+        /// What libnats is given while the connection is lost goes out when it is back: no request stands until then.
+        var isConnected = true
         var subscription: UInt?
         var observer: UInt64?
     }
@@ -178,7 +180,7 @@ final class Pull: Mailbox {
     /// Makes a request where none stands and somebody waits.
     private func ask() {
         let request: (token: UInt64, count: Int)? = state.withLock { state in
-            guard state.request == nil, state.waiter != nil, !state.isClosed else { return nil }
+            guard state.request == nil, state.waiter != nil, state.isConnected, !state.isClosed else { return nil }
             state.lastToken += 1
             state.heardAt = .now()
             state.request = Request(token: state.lastToken, remaining: state.wanted, watch: 0)
@@ -236,8 +238,12 @@ final class Pull: Mailbox {
 
     private func follow(_ event: NATSEvent) {
         switch event {
-        case .disconnected: endRequest()
-        case .reconnected: ask()
+        case .disconnected:
+            state.withLock { $0.isConnected = false }
+            endRequest()
+        case .reconnected:
+            state.withLock { $0.isConnected = true }
+            ask()
         default: break
         }
     }

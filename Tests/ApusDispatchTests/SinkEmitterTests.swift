@@ -2,6 +2,7 @@ import ApusPorts
 import ApusResources
 import ApusTesting
 import CloudEvents
+import Synchronization
 import Testing
 
 @testable import ApusDispatch
@@ -11,7 +12,7 @@ import Testing
 
     /// Emits three events, and gives what came of it and what the sink saw.
     private func emit(
-        retries: Int = 3, script: @escaping ScriptedSink.Script
+        retries: Int = 3, retrying: @escaping @Sendable (String?) -> Void = { _ in }, script: @escaping ScriptedSink.Script
     ) throws -> (failure: EmitFailure?, attempts: [ScriptedSink.Attempt]) {
         let executor = executor
         let sink = ScriptedSink(on: executor, script: script)
@@ -19,7 +20,8 @@ import Testing
             destination: Destination(url: "http://sink/"), namespace: "shop",
             policy: DeliveryPolicy(
                 retry: RetryPolicy(retries: retries, backoff: .linear, delay: .seconds(1), jitter: 0), timeout: .seconds(30)),
-            sinks: sink, clock: SourceClock(now: { executor.now }, sleep: { await executor.pause(for: $0) }), seed: 1)
+            sinks: sink, clock: SourceClock(now: { executor.now }, sleep: { await executor.pause(for: $0) }), seed: 1,
+            retrying: retrying)
         let events = try ["1", "2", "3"].map { SourceEvent(try CloudEvent(id: $0, source: "/s", type: "t")) }
         let failure = executor.run { () -> EmitFailure? in
             do throws(EmitFailure) {
@@ -56,6 +58,17 @@ import Testing
         #expect(ids(attempts) == ["1", "2", "2", "2", "3"])
         let waits = [attempts[2].startedAt - attempts[1].startedAt, attempts[3].startedAt - attempts[2].startedAt]
         #expect(waits == [.seconds(1) + .milliseconds(5), .seconds(2) + .milliseconds(5)])
+    }
+
+    @Test func `say what is wrong while they are tried again, and no longer`() throws {
+        let told = Mutex<[String?]>([])
+        _ = try emit(retrying: { line in told.withLock { $0.append(line) } }) { attempt in
+            attempt.number < 3 && attempt.record.event.attributes.text(of: "id") == "2" ? answer(503) : answer(200)
+        }
+        #expect(
+            told.withLock { $0 } == [
+                "attempt 1: http://sink/ answered 503: because", "attempt 2: http://sink/ answered 503: because", nil,
+            ])
     }
 
     @Test func `that fail all their retries may come again later, and say with which words`() throws {

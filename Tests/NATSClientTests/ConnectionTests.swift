@@ -128,6 +128,14 @@ import Testing
         #expect(error.text.contains("secret.>"))
     }
 
+    @Test func `does not go in the clear where its URL says tls`() async throws {
+        let server = try await NATSServer.start(.pypi)
+        defer { server.stop() }
+        let configuration = NATSConfiguration(servers: ["tls://127.0.0.1:\(server.port)"])
+        let error = await failure { () throws(NATSError) in try await NATSConnection.connect(configuration) }
+        #expect(error?.status == .secureConnectionWanted, "\(error.map(\.description) ?? "no error")")
+    }
+
     @Test(arguments: NATSServer.Release.allCases)
     func `goes through TLS, with the authority and the client's certificate that it is given`(
         release: NATSServer.Release

@@ -212,6 +212,15 @@ import Testing
         #expect(try await waiting.value.isSubset(of: (0...5).map { "\($0)" }))
     }
 
+    @Test func `asks for nothing while the connection is lost`() async throws {
+        let (server, connection, pull) = try await given(.pypi)
+        defer { server.stop() }
+        await server.kill()
+        #expect(await connection.event { $0 == .disconnected } == .disconnected)
+        #expect(try await pull.fetch(max: 1, waitMilliseconds: 100).isEmpty)
+        #expect(!pull.isAsking)
+    }
+
     @Test(arguments: NATSServer.Release.allCases)
     func `ends a fetch when the consumer is deleted or closed, and when the connection is closed`(
         release: NATSServer.Release

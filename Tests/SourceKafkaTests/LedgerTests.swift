@@ -99,6 +99,11 @@ import Testing
         #expect(
             health.readiness
                 == .notReady(reason: "BrokersUnreachable", message: "a:1: Connection refused; 1/1 brokers are down"))
+        health.probed(error(.unreachable, "_TRANSPORT", "Local: Broker transport failure"))
+        #expect(
+            health.readiness
+                == .notReady(
+                    reason: "BrokersUnreachable", message: "a:1: Connection refused; Local: Broker transport failure"))
         health.probed(nil)
         #expect(health.readiness == .ready)
     }

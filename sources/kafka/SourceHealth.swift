@@ -18,7 +18,8 @@ struct SourceHealth: Sendable {
     private var commitProblem: String?
     private var sinkProblem: String?
     private var isMember = false
-    /// What the last broker that could not be reached said: "all brokers are down" says nothing of why.
+    /// What was said of the last broker that could not be reached: what follows ("all brokers are down", a question that got no
+    /// answer) says nothing of why.
     private var lastWords: String?
 
     /// Whether the brokers are worth a question now.
@@ -37,7 +38,7 @@ struct SourceHealth: Sendable {
         switch error.reason {
         case .unreachable:
             guard error.name == "_ALL_BROKERS_DOWN" else { return lastWords = error.message }
-            set(error, message: lastWords.map { "\($0); \(error.message)" })
+            set(error)
         case .authorization: set(error, endsBy: error.name.hasPrefix("GROUP_") ? [.joined] : [.topicsAnswered])
         case .authentication, .unknownTopic: set(error)
         case .rebalanced, .timedOut, .closed, .cancelled: break
@@ -48,7 +49,9 @@ struct SourceHealth: Sendable {
 
     /// The brokers were asked for the topics; nil where they answered.
     mutating func probed(_ error: KafkaError?) {
-        if let error { set(error) } else { end(by: .topicsAnswered) }
+        if let error { return set(error) }
+        lastWords = nil
+        end(by: .topicsAnswered)
     }
 
     /// The group gave it a part, or records came: which says nothing of a topic that is missing beside others.
@@ -70,12 +73,13 @@ struct SourceHealth: Sendable {
     mutating func commitFailed(_ message: String) { commitProblem = message }
 
     /// Refused credentials say more than the silence that follows them.
-    private mutating func set(_ error: KafkaError, message: String? = nil, endsBy signs: Set<Sign>? = nil) {
+    private mutating func set(_ error: KafkaError, endsBy signs: Set<Sign>? = nil) {
         let isSilence = error.reason == .unreachable || error.reason == .timedOut
         if isSilence, let problem, problem.reason != Self.reason(error) { return }
+        let cause = isSilence ? lastWords : nil
         let isOfConnection = isSilence || error.reason == .authentication
         problem = Problem(
-            reason: Self.reason(error), message: message ?? error.description,
+            reason: Self.reason(error), message: cause.map { "\($0); \(error.message)" } ?? error.description,
             endsBy: signs ?? (isOfConnection ? [.topicsAnswered, .joined] : [.topicsAnswered]))
     }
 

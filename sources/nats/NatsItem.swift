@@ -37,14 +37,26 @@ struct NatsItem {
             extensions.append(Attribute(name: name, value: .string(field.value)))
         }
         let contentType = message.headers.fields.first { $0.name.lowercased() == "content-type" }?.value
+        if let event = try? made(message, id, contentType, extensions) { return .success(SourceEvent(event)) }
+        // The words of others: a type that is none is left out, a value that is no text leaves as bytes.
+        extensions = extensions.map { attribute in
+            let isText = (try? CloudEvent(id: "1", source: "/", type: "t", extensions: [attribute])) != nil
+            return isText ? attribute : Attribute(name: attribute.name, value: .binary(Array(attribute.value.text.utf8)))
+        }
+        let isType = (try? CloudEvent(id: "1", source: "/", type: "t", dataContentType: contentType)) != nil
         do {
-            let event = try CloudEvent(
-                id: id, source: NatsSource.eventSource(metadata, subject: message.subject), type: NatsSource.eventType,
-                subject: message.subject, dataContentType: contentType, extensions: extensions, data: message.payload)
-            return .success(SourceEvent(event))
+            return .success(SourceEvent(try made(message, id, isType ? contentType : nil, extensions)))
         } catch {
             return .failure(.init(error.message))
         }
+    }
+
+    private func made(
+        _ message: NATSMessage, _ id: String, _ contentType: String?, _ extensions: [Attribute]
+    ) throws(CloudEventError) -> CloudEvent {
+        try CloudEvent(
+            id: id, source: NatsSource.eventSource(metadata, subject: message.subject), type: NatsSource.eventType,
+            subject: message.subject, dataContentType: contentType, extensions: extensions, data: message.payload)
     }
 
     /// Lower-case letters and digits are what names of attributes may have.

@@ -169,16 +169,19 @@ struct NatsReader: EventSource {
 
     private func read(_ consumer: PullConsumer, _ context: SourceContext) async throws(SourceFailure) {
         context.reporter.report(.ready)
-        var isTroubled = false
+        var isTroubled = false, isSinkAway = false
         while !Task.isCancelled {
             do throws(NATSError) {
                 let wait = isTroubled ? Self.probeMilliseconds : Self.fetchWaitMilliseconds
                 let messages = try await consumer.fetch(max: Self.batchMessagesMax, waitMilliseconds: wait)
                 if isTroubled, !messages.isEmpty || consumer.isAsking {
-                    context.reporter.report(.ready)
+                    if !isSinkAway { context.reporter.report(.ready) }
                     isTroubled = false
                 }
-                if !messages.isEmpty { try await settle(messages, of: consumer, context) }
+                guard !messages.isEmpty else { continue }
+                let isTaken = try await settle(messages, of: consumer, context)
+                if isTaken, isSinkAway { context.reporter.report(.ready) }
+                isSinkAway = !isTaken
             } catch {
                 guard error.isRetriable else {
                     throw SourceFailure(reason: "ConsumerFailed", message: "\(consumer.consumer) of \(consumer.stream): \(error)")
@@ -192,9 +195,11 @@ struct NatsReader: EventSource {
     }
 
     /// Brings messages in, then acknowledges what is durable, gives up what was buried, and asks for the rest again later.
+    ///
+    /// - Returns: Whether the sink took all.
     private func settle(
         _ messages: [JetStreamMessage], of consumer: PullConsumer, _ context: SourceContext
-    ) async throws(NATSError) {
+    ) async throws(NATSError) -> Bool {
         let maker = NatsItem(metadata: metadata)
         let items = messages.map { message in
             let place = "\(message.metadata.stream):\(message.metadata.streamSequence)"
@@ -218,12 +223,12 @@ struct NatsReader: EventSource {
             (message: $0, outcome: JetStreamMessage.Outcome.again(delayMilliseconds: Self.redeliveryMilliseconds))
         }
         try await consumer.settle(kept + rest)
-        guard let failure else { return }
+        guard let failure else { return true }
         context.reporter.report(.notReady(reason: "SinkUnavailable", message: failure.message))
         let waiting = keepAtWork([], of: consumer, context)
         await context.clock.sleep(.milliseconds(Self.redeliveryMilliseconds))
         waiting.cancel()
-        context.reporter.report(.ready)
+        return false
     }
 
     /// Tells the server, for as long as the task runs, that what it delivered is still at work: a sink that takes longer than the

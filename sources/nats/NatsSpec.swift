@@ -55,8 +55,7 @@ struct NatsSpec: Sendable {
     /// Reads the fields of `spec` that are the kind's own; nil, with errors reported, where one of them is wrong.
     init?(_ spec: inout FieldReader) {
         let report = spec.report
-        servers = Self.texts(&spec, "servers")
-        if servers.isEmpty { report.add(spec.place("servers"), "missing field(s)") }
+        servers = Self.servers(&spec)
         let origin = Self.origin(&spec)
         if let auth = spec.object("auth") { credentials = Self.credentials(auth) ?? .none }
         if var reader = spec.object("tls") {
@@ -70,6 +69,20 @@ struct NatsSpec: Sendable {
         }
         guard let origin else { return nil }
         self.origin = origin
+    }
+
+    private static func servers(_ spec: inout FieldReader) -> [String] {
+        let servers = texts(&spec, "servers"), place = spec.place("servers")
+        if servers.isEmpty { spec.report.add(place, "missing field(s)") }
+        for server in servers {
+            if server.utf8.contains(UInt8(ascii: "@")) {
+                // Not repeated here: check's output and the node's log are no place for it either.
+                spec.report.add(place, "invalid value: credentials belong in spec.auth; in a URL everyone would see them")
+            } else if let end = server.firstRange(of: "://"), !["nats", "tls"].contains(server[..<end.lowerBound]) {
+                spec.report.add(place, "invalid value: '\(server)' must be nats://host:port or tls://host:port")
+            }
+        }
+        return servers
     }
 
     private static func origin(_ spec: inout FieldReader) -> Origin? {
@@ -129,7 +142,8 @@ struct NatsSpec: Sendable {
     private static func texts(_ spec: inout FieldReader, _ name: String) -> [String] {
         (spec.list(name) ?? []).compactMap { item in
             if let text = item.node.text, !text.isEmpty { return text }
-            spec.report.add(item.path, "must be a string, was \(item.node.typeName)", line: item.node.line)
+            let problem = item.node.text == nil ? "must be a string, was \(item.node.typeName)" : "must not be empty"
+            spec.report.add(item.path, problem, line: item.node.line)
             return nil
         }
     }

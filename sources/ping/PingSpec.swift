@@ -26,6 +26,7 @@ package struct PingSpec: Sendable, Equatable {
             report.add(spec.place(error.isZone ? "timezone" : "schedule"), "invalid value: \(error.message)")
         }
         scheduleText = zone.map { "CRON_TZ=\($0) \(schedule)" } ?? schedule
+        if let contentType { Self.checkMediaType(contentType, spec.place("contentType"), report) }
         let isJSON = Self.isJSON(contentType)
         switch (text, base64) {
         case (.some, .some): report.add(spec.path, "expected exactly one, got both: spec.data, spec.dataBase64")
@@ -46,6 +47,15 @@ package struct PingSpec: Sendable, Equatable {
     private static func isJSON(_ contentType: String?) -> Bool {
         let type = contentType?.split(separator: ";").first ?? ""
         return type.lowercased().filter { $0 != " " } == "application/json"
+    }
+
+    /// Else the first tick, which may be a month away, would be no event.
+    private static func checkMediaType(_ text: String, _ path: String, _ report: FieldReport) {
+        do {
+            _ = try CloudEvent(id: "1", source: "/", type: "t", dataContentType: text)
+        } catch {
+            report.add(path, "invalid value: \(error.message)")
+        }
     }
 
     private static func checkJSON(_ bytes: [UInt8], _ path: String, _ report: FieldReport) {

@@ -79,6 +79,11 @@ extension SourceResource {
         report.add(annotations.errors)
     }
 
+    /// Those of CloudEvents 1.0, sections "Required" and "Optional Attributes".
+    private static let ownAttributes = [
+        "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema",
+    ]
+
     private static func overrides(_ spec: inout FieldReader) -> [Attribute] {
         guard var reader = spec.object("ceOverrides") else { return [] }
         let place = reader.place("extensions")
@@ -86,7 +91,7 @@ extension SourceResource {
         reader.finish()
         let attributes = extensions.sorted { $0.name < $1.name }.map { Attribute(name: $0.name, value: .string($0.value)) }
         for attribute in attributes {
-            guard !["subject", "time", "datacontenttype", "dataschema"].contains(attribute.name) else {
+            guard !ownAttributes.contains(attribute.name) else {
                 spec.report.add(
                     Path.member(attribute.name, of: place), "must be an extension attribute: it is one of the event's own")
                 continue
