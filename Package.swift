@@ -121,10 +121,10 @@ let package = Package(
             swiftSettings: house),
         .executableTarget(name: "kmock", dependencies: ["CRDKafka"], path: "Tests/Support/kmock"),
         .target(name: "TestSupport", path: "Tests/Support", exclude: ["kmock"], swiftSettings: house),
-        tests("CloudEventsTests", ["CloudEvents"]),
-        tests("EventFiltersTests", ["EventFilters", "CloudEvents"]),
+        tests("CloudEventsTests", ["CloudEvents", "TestSupport"]),
+        tests("EventFiltersTests", ["EventFilters", "CloudEvents", "TestSupport"]),
         tests("ApusResourcesTests", ["ApusRegistry", "ApusResources", "EventFilters", "CloudEvents"]),
-        tests("ApusHTTPTests", ["ApusHTTP", "CloudEvents", nio]),
+        tests("ApusHTTPTests", ["ApusHTTP", "CloudEvents", "TestSupport", nio]),
         tests(
             "ApusIntakeTests",
             ["ApusIntake", "ApusPorts", "BrokerMemory", "ApusTesting", "CloudEvents", "EventFilters", "ApusTelemetry"]),
@@ -150,7 +150,9 @@ let package = Package(
                 "ApusControl", "ApusDispatch", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting", "ApusRegistry",
                 "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
             ]),
-        tests("BrokerSQLiteTests", ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite"]),
+        tests(
+            "BrokerSQLiteTests",
+            ["BrokerSQLite", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents", "CSQLite", "TestSupport"]),
         tests("KafkaClientTests", ["KafkaClient", "TestSupport"]),
         tests("SourcePingTests", ["SourcePing", "ApusResources", "ApusPorts", "ApusTesting", "CloudEvents"]),
         tests(

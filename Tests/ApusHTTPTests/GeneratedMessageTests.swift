@@ -1,27 +1,14 @@
 import CloudEvents
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import ApusHTTP
 
-/// SplitMix64: the same numbers for the same seed, everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 @Suite struct `Generated messages` {
     @Test(arguments: [UInt64](1...40))
     func `come through whole, however they are cut`(_ seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         for _ in 0..<25 {
             let body = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
             let isChunked = Bool.random(using: &random)
@@ -38,7 +25,7 @@ struct SeededGenerator: RandomNumberGenerator {
     /// Damages messages at random places: whatever comes of it, nothing traps, and what is taken keeps to the rules.
     @Test(arguments: [UInt64](1...40))
     func `are refused or taken, and never worse, when bytes change`(_ seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let suspicious = Array("\r\n\t :;,\0\u{7F}0fF+-xchunked".utf8)
         for _ in 0..<200 {
             let body = (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -83,7 +70,7 @@ struct SeededGenerator: RandomNumberGenerator {
         }
     }
 
-    private func head(_ length: Int?, _ random: inout SeededGenerator) -> [UInt8] {
+    private func head(_ length: Int?, _ random: inout SeededRandom) -> [UInt8] {
         var lines = ["Host: h", length.map { "Content-Length: \($0)" } ?? "Transfer-Encoding: chunked"]
         for index in 0..<Int.random(in: 0...12, using: &random) {
             lines.append("X-\(index):" + String(repeating: " ", count: Int.random(in: 0...2, using: &random)) + "v\(index)")
@@ -92,7 +79,7 @@ struct SeededGenerator: RandomNumberGenerator {
         return Array(("POST /ns/name HTTP/1.1\r\n" + lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
     }
 
-    private func chunks(_ body: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
+    private func chunks(_ body: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
         var bytes: [UInt8] = []
         var rest = body[...]
         while !rest.isEmpty {

@@ -3,6 +3,7 @@ import ApusTesting
 import BrokerSQLite
 import CloudEvents
 import Specs
+import TestSupport
 import Testing
 
 /// A record and its bytes, as `specs/log/records.yaml` has them.
@@ -109,18 +110,6 @@ func sealed(_ record: EventRecord, offset: Int64, appendedAt: Int64) -> [UInt8] 
     return bytes
 }
 
-/// SplitMix64: the same numbers in every run.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 @Suite struct `A record on disk` {
     @Test(arguments: Specs.vectors("log/records.yaml", as: RecordVector.self))
     func `is read as it was written, for ever`(vector: RecordVector) throws {
@@ -154,7 +143,7 @@ struct SplitMix: RandomNumberGenerator {
     }
 
     @Test func `is refused and never a crash, whatever bytes with a right checksum say`() {
-        var random = SplitMix(state: 2026)
+        var random = SeededRandom(seed: 2026)
         let good = RecordEncoder.encode([SampleRecords.everyShape[0]]).bytes
         for _ in 0..<20_000 {
             var bad = good

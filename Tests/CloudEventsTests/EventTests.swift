@@ -1,4 +1,5 @@
 import CloudEvents
+import TestSupport
 import Testing
 
 @Suite struct `A made event` {
@@ -122,7 +123,7 @@ import Testing
     }
 
     @Test func `is written and read back on every day that it reaches`() {
-        var random = SplitMix(seed: 7)
+        var random = SeededRandom(seed: 7)
         for _ in 0..<20_000 {
             let moment = Timestamp(nanoseconds: Int64(bitPattern: random.next()))
             #expect(Timestamp(rfc3339: moment.rfc3339) == moment)

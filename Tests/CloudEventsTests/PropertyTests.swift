@@ -1,21 +1,7 @@
+import TestSupport
 import Testing
 
 @testable import CloudEvents
-
-/// A generator that gives the same numbers for the same seed, everywhere.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 @Suite struct `Whatever comes in` {
     private static let texts = [
@@ -46,7 +32,7 @@ struct SplitMix: RandomNumberGenerator {
             "data", "data_base64", "specversion", "1.0", "0.3", "/", "//", "@", "[::", ";", "=", "z", "60", "",
         ].map { Array($0.utf8) } + [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0xEF, 0xBB, 0xBF], [0xF4, 0x90]]
 
-    private func mutated(_ bytes: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+    private func mutated(_ bytes: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int.random(in: 1...2, using: &random) {
             let at = Int.random(in: 0...bytes.count, using: &random)
@@ -63,7 +49,7 @@ struct SplitMix: RandomNumberGenerator {
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func `as JSON never crashes and comes back the same`(seed: UInt64) throws {
-        var random = SplitMix(seed: seed)
+        var random = SeededRandom(seed: seed)
         var accepted = 0
         for round in 0..<8_000 {
             let bytes = mutated(Array(Self.texts[round % Self.texts.count].utf8), &random)
@@ -86,7 +72,7 @@ struct SplitMix: RandomNumberGenerator {
 
     @Test(arguments: [5, 6, 7, 8] as [UInt64])
     func `as headers never crashes and comes back the same`(seed: UInt64) throws {
-        var random = SplitMix(seed: seed)
+        var random = SeededRandom(seed: seed)
         var accepted = 0
         for round in 0..<8_000 {
             var block = HeaderBlock(bytes: [], fields: [])

@@ -152,7 +152,7 @@ private final class KafkaScene {
     private(set) var faults: [String] = []
     private(set) var expected: [String] = []
     /// The faults and the moments of the kills are the same in every run, what the process does in them is not.
-    private var random = SeededRandom(20_261_121)
+    private var random = SeededRandom(seed: 20_261_121)
     private var produced = 0
 
     init(records: Int, kills: Int) async throws {

@@ -11,7 +11,7 @@ import Testing
 
     @Test func `brings every accepted event to its right end`() async throws {
         let scene = try await KillScene()
-        var random = SeededRandom(20_261_121)
+        var random = SeededRandom(seed: 20_261_121)
         var accepted: [String: String] = [:]
         var unanswered = 0
         for life in 0...Self.kills {

@@ -29,7 +29,7 @@ import Testing
         let begun = ContinuousClock.now
         let scene = try await NatsScene(size)
         defer { scene.cluster.stop() }
-        var random = SeededRandom(20_261_121)
+        var random = SeededRandom(seed: 20_261_121)
         let publisher = Publisher(connection: scene.connection, count: size.messages)
         let publishing = Task { try await publisher.run() }
         var apus = try await scene.serve()

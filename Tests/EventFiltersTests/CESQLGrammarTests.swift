@@ -1,5 +1,6 @@
 import CloudEvents
 import EventFilters
+import TestSupport
 import Testing
 
 /// Expressions and events drawn from seeds: every way to ask must answer alike, and as the plainest reading does.
@@ -9,9 +10,9 @@ import Testing
     private static let numbers = ["0", "1", "-1", "7", "2147483647", "-2147483648"]
     private static let patterns = ["%", "a%", "%b", "_", "a_", "%\\%%", "order.%", "", "%r%d", "e_"]
 
-    private func one(_ list: [String], _ draw: inout Draw) -> String { list.randomElement(using: &draw) ?? "" }
+    private func one(_ list: [String], _ draw: inout SeededRandom) -> String { list.randomElement(using: &draw) ?? "" }
 
-    private func value(_ draw: inout Draw) -> String {
+    private func value(_ draw: inout SeededRandom) -> String {
         switch Int.random(in: 0..<5, using: &draw) {
         case 0: "'\(one(Self.texts, &draw))'"
         case 1: one(Self.numbers, &draw)
@@ -20,9 +21,9 @@ import Testing
         }
     }
 
-    private func expression(_ draw: inout Draw, depth: Int) -> String {
+    private func expression(_ draw: inout SeededRandom, depth: Int) -> String {
         guard depth > 0 else { return value(&draw) }
-        func inner(_ draw: inout Draw) -> String {
+        func inner(_ draw: inout SeededRandom) -> String {
             expression(&draw, depth: depth - min(depth, Int.random(in: 1...2, using: &draw)))
         }
         let left = inner(&draw)
@@ -40,7 +41,7 @@ import Testing
         }
     }
 
-    private func event(_ draw: inout Draw) -> Attributes {
+    private func event(_ draw: inout SeededRandom) -> Attributes {
         var attributes = Attributes()
         for name in Self.names.dropLast() where Int.random(in: 0..<4, using: &draw) > 0 {
             let text = one(Self.texts, &draw)
@@ -57,7 +58,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `gives one answer however it is asked`(seed: UInt64) throws {
-        var draw = Draw(state: seed)
+        var draw = SeededRandom(seed: seed)
         var (passed, failed) = (0, 0)
         for _ in 0..<250 {
             let text = expression(&draw, depth: 4)
@@ -98,9 +99,9 @@ import Testing
 
     @Test(arguments: [1, 2] as [UInt64])
     func `finds with LIKE what its plainest reading finds`(seed: UInt64) throws {
-        var draw = Draw(state: seed)
+        var draw = SeededRandom(seed: seed)
         let signs = ["a", "a", "b", "%", "_", "\\", "\u{e9}", "\u{1F680}"]
-        func text(_ longest: Int, _ draw: inout Draw) -> String {
+        func text(_ longest: Int, _ draw: inout SeededRandom) -> String {
             (0..<Int.random(in: 0...longest, using: &draw)).map { _ in one(signs, &draw) }.joined()
         }
         var found = 0

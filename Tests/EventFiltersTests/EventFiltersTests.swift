@@ -1,6 +1,7 @@
 import CloudEvents
 import EventFilters
 import Specs
+import TestSupport
 import Testing
 
 @Suite struct `A filter` {
@@ -69,9 +70,9 @@ import Testing
     private static let names = ["type", "source", "region"]
     private static let values = ["a", "ab", "b", "ba", "aba"]
 
-    private func expression(_ draw: inout Draw, depth: Int) -> FilterExpression {
+    private func expression(_ draw: inout SeededRandom, depth: Int) -> FilterExpression {
         let choice = Int.random(in: 0..<(depth == 0 ? 4 : 7), using: &draw)
-        func children(_ draw: inout Draw) -> [FilterExpression] {
+        func children(_ draw: inout SeededRandom) -> [FilterExpression] {
             (0..<Int.random(in: 1...3, using: &draw)).map { _ in expression(&draw, depth: depth - 1) }
         }
         switch choice {
@@ -104,7 +105,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `means the same compiled, explained and read plainly`(seed: UInt64) throws {
-        var draw = Draw(state: seed)
+        var draw = SeededRandom(seed: seed)
         var passed = 0
         for _ in 0..<2000 {
             let expressions = (0..<Int.random(in: 1...2, using: &draw)).map { _ in expression(&draw, depth: 3) }

@@ -1,4 +1,5 @@
 import CloudEvents
+import TestSupport
 import Testing
 
 @testable import EventFilters
@@ -99,11 +100,11 @@ import Testing
     private static let names = ["type", "source", "region", "n"]
     private static let values = ["a", "ab", "abc", "b", "ba", "5", "05", "-7", "true", "TRUE", "caf\u{e9}", "cafe\u{301}"]
 
-    private func value(_ draw: inout Draw) -> String { Self.values.randomElement(using: &draw)! }
-    private func name(_ draw: inout Draw) -> String { Self.names.randomElement(using: &draw)! }
+    private func value(_ draw: inout SeededRandom) -> String { Self.values.randomElement(using: &draw)! }
+    private func name(_ draw: inout SeededRandom) -> String { Self.names.randomElement(using: &draw)! }
 
-    private func filter(_ draw: inout Draw, depth: Int) -> FilterExpression {
-        func children(_ draw: inout Draw) -> [FilterExpression] {
+    private func filter(_ draw: inout SeededRandom, depth: Int) -> FilterExpression {
+        func children(_ draw: inout SeededRandom) -> [FilterExpression] {
             (0..<Int.random(in: 1...3, using: &draw)).map { _ in filter(&draw, depth: depth - 1) }
         }
         switch Int.random(in: 0..<(depth == 0 ? 5 : 8), using: &draw) {
@@ -118,12 +119,12 @@ import Testing
         }
     }
 
-    private func literal(_ draw: inout Draw) -> String {
+    private func literal(_ draw: inout SeededRandom) -> String {
         ["'\(value(&draw))'", "5", "-7", "TRUE", "FALSE"].randomElement(using: &draw)!
     }
 
-    private func expression(_ draw: inout Draw, depth: Int) -> String {
-        func deeper(_ draw: inout Draw) -> String { expression(&draw, depth: depth - 1) }
+    private func expression(_ draw: inout SeededRandom, depth: Int) -> String {
+        func deeper(_ draw: inout SeededRandom) -> String { expression(&draw, depth: depth - 1) }
         let pattern = ["", "a", "a%", "%a", "%b%", "a_", "_", "a%c", "caf%"].randomElement(using: &draw)!
         switch Int.random(in: 0..<(depth == 0 ? 8 : 12), using: &draw) {
         case 0: return "\(name(&draw)) = \(literal(&draw))"
@@ -141,7 +142,7 @@ import Testing
         }
     }
 
-    private func event(_ draw: inout Draw) -> Attributes {
+    private func event(_ draw: inout SeededRandom) -> Attributes {
         var attributes = Attributes()
         for name in Self.names where Int.random(in: 0..<5, using: &draw) > 0 {
             let values: [AttributeValue] = [
@@ -154,7 +155,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func `are found as if each were asked`(seed: UInt64) throws {
-        var draw = Draw(state: seed)
+        var draw = SeededRandom(seed: seed)
         var found = 0
         for round in 0..<60 {
             let filters = try (0..<[1, 4, 5, 40, 200][round % 5]).map { place in

@@ -56,12 +56,3 @@ func event(_ texts: [String: String]) -> Attributes {
     for (name, value) in texts.sorted(by: { $0.key < $1.key }) { attributes.append(name, .string(value)) }
     return attributes
 }
-
-/// Random numbers that depend on a seed alone.
-struct Draw: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return (state ^ (state >> 29)) &* 0xBF58_476D_1CE4_E5B9
-    }
-}
