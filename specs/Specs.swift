@@ -46,8 +46,8 @@ public enum Specs {
     /// Prints one line that `make test` lists at its end: a vector of others that a promise decides otherwise.
     public static func overridden(_ vector: String, _ reason: String) { print("overridden: \(vector): \(reason)") }
 
-    /// Prints one line that `make test` counts and lists at its end: what is not run, and why. The runner tells of whole tests that
-    /// are cancelled, and not of one of a test's cases.
+    /// Prints one line that `make test` counts and lists at its end: what is not run, and why. The runner tells of whole tests
+    /// that are cancelled, and not of one of a test's cases.
     public static func skipped(_ what: String, _ reason: String) { print("skipped: \(what): \(reason)") }
 
     /// Prints one line that `make test` sums up at its end.
