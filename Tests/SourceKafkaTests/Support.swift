@@ -59,7 +59,11 @@ private final class NoticingReporter: SourceReporter {
         noticed.yield()
     }
 
-    func note(_ name: String, _ value: String?) { reporter.note(name, value) }
+    func note(_ name: String, _ value: String?) {
+        reporter.note(name, value)
+        noticed.yield()
+    }
+
     func missed(_ events: Int) { reporter.missed(events) }
 }
 
@@ -174,6 +178,11 @@ struct Scene: Sendable {
 
     private func message(_ wanted: String) -> String? {
         reporter.readiness.lazy.compactMap { if case .notReady(wanted, let message) = $0 { message } else { nil } }.first
+    }
+
+    /// Until its group gave it this number of partitions.
+    func waitUntilAssigned(_ partitions: Int) async throws {
+        try await wait { reporter.notes["partitions"] == String(partitions) }
     }
 
     func waitUntilReady() async throws { try await wait { reporter.readiness.last == .ready } }
