@@ -73,16 +73,20 @@ let rooms = [
     room("ApusPorts", ["ApusResources", "CloudEvents"]),
     room("ApusIntake", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents", "ApusTelemetry", logging]),
     room("ApusDispatch", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents", "ApusTelemetry", logging]),
+    room("ApusHistory", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents"]),
     room("ApusDelivery", ["ApusPorts", "ApusHTTP", "CloudEvents", "ApusTelemetry", nio, nioPosix, nioTLS, logging]),
     room(
         "ApusControl",
-        ["ApusIntake", "ApusDispatch", "ApusPorts", "ApusResources", "EventFilters", "CloudEvents", "ApusTelemetry", logging]),
+        [
+            "ApusIntake", "ApusDispatch", "ApusHistory", "ApusPorts", "ApusResources", "EventFilters", "CloudEvents",
+            "ApusTelemetry", logging,
+        ]),
     room("ApusRegistry", ["ApusPorts", "ApusResources"] + (brokers + sources).map { .byName(name: $0.name) }),
     room(
         "ApusServer",
         [
-            "ApusControl", "ApusIntake", "ApusPorts", "ApusResources", "ApusHTTP", "CloudEvents", "ApusTelemetry", nio, nioPosix,
-            hummingbird, logging,
+            "ApusControl", "ApusHistory", "ApusIntake", "ApusPorts", "ApusResources", "ApusHTTP", "EventFilters", "CloudEvents",
+            "ApusTelemetry", nio, nioPosix, hummingbird, logging,
         ]),
     room("ApusClient", ["ApusHTTP", "ApusResources", "CloudEvents", nio, nioPosix]),
     room("ApusTesting", ["ApusPorts", "ApusResources", "EventFilters", "CloudEvents"]),
@@ -134,6 +138,9 @@ let package = Package(
                 "ApusDispatch", "ApusPorts", "ApusResources", "BrokerMemory", "ApusTesting", "EventFilters", "CloudEvents",
                 "ApusTelemetry",
             ]),
+        tests(
+            "ApusHistoryTests",
+            ["ApusHistory", "ApusPorts", "ApusResources", "BrokerMemory", "ApusTesting", "EventFilters", "CloudEvents"]),
         tests(
             "ApusDeliveryTests",
             ["ApusDelivery", "ApusHTTP", "ApusPorts", "CloudEvents", "ApusTelemetry", nio, nioPosix, nioTLS]),

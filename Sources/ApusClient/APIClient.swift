@@ -48,10 +48,18 @@ package struct APIClient: Sendable {
         }
     }
 
-    private func document(at path: String) async throws(Failure) -> DocumentNode {
+    private func document(at path: String) async throws(Failure) -> DocumentNode { try await call("GET", path) }
+
+    /// Asks the node and gives the document that it answers with a status of 200 to 299.
+    ///
+    /// - Parameter path: From the server's root on, with its query where it has one: see ``APIPath``.
+    package func call(_ method: String, _ path: String, body: DocumentNode? = nil) async throws(Failure) -> DocumentNode {
         let answer: HTTPAnswer
+        var headers = [(name: "Accept", value: "application/json")]
+        if body != nil { headers.append((name: "Content-Type", value: "application/json")) }
         do throws(HTTPFailure) {
-            answer = try await http.request("GET", server + path, headers: [("Accept", "application/json")])
+            answer = try await http.request(
+                method, server + path, headers: headers, body: body.map { Array($0.json().utf8) } ?? [])
         } catch {
             throw Failure(
                 message: "\(server) does not answer: \(error.message). "
@@ -66,7 +74,7 @@ package struct APIClient: Sendable {
                 message: "\(server)\(path) answered \(answer.status) with something that is no JSON: "
                     + "is this an Apus control plane?")
         }
-        guard answer.status == 200 else {
+        guard (200...299).contains(answer.status) else {
             let message = document["message"]?.text ?? "\(server)\(path) answered \(answer.status)"
             throw Failure(status: answer.status, message: message)
         }

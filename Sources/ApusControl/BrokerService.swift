@@ -9,6 +9,7 @@ struct BrokerService: Sendable {
     let uid: String
     let brokerClass: String
     let log: any EventLog
+    let cursors: any CursorStore
     let door: BrokerDoor
     let dispatcher: BrokerDispatcher
     /// By trigger name: what its plan was made from. Equal text is an equal plan.

@@ -91,8 +91,8 @@ extension Controller {
             bounds: settings.dispatch)
         try await dispatcher.start()
         return BrokerService(
-            key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log, door: door,
-            dispatcher: dispatcher)
+            key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log,
+            cursors: opened.cursors, door: door, dispatcher: dispatcher)
     }
 
     func context(of broker: Broker) -> BackendContext {

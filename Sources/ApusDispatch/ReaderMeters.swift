@@ -38,6 +38,7 @@ struct ReaderMeters {
         case .retriesExhausted: gaveUp[1]
         case .hopsExhausted: gaveUp[2]
         case .unreadable: gaveUp[3]
+        case .edited: gaveUp[4]
         }
     }
 

@@ -18,7 +18,7 @@ package struct TriggerPlan: Sendable {
     package var rate: Double?
     package var isPaused: Bool
     /// Where a trigger begins that has no cursor yet.
-    package var startFrom: TriggerOptions.Start
+    package var startFrom: LogPoint
     /// Fed from the dead stream; nil where the trigger has none.
     package var deadLetterSink: Destination?
     package var deadLetterPolicy: DeliveryPolicy
@@ -26,7 +26,7 @@ package struct TriggerPlan: Sendable {
     package init(
         name: String, namespace: String, filter: CompiledFilter = .everything, destination: Destination?,
         policy: DeliveryPolicy = DeliveryPolicy(), order: TriggerOptions.Order = .unordered, maxInFlight: Int? = nil,
-        rate: Double? = nil, isPaused: Bool = false, startFrom: TriggerOptions.Start = .latest,
+        rate: Double? = nil, isPaused: Bool = false, startFrom: LogPoint = .latest,
         deadLetterSink: Destination? = nil, deadLetterPolicy: DeliveryPolicy? = nil
     ) {
         self.name = name

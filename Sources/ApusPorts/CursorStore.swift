@@ -13,6 +13,13 @@ public protocol CursorStore: AnyObject, Sendable {
 
     /// Makes a change durable, whole or not at all. `receiver` is told, with `token` (the position in the outcome means nothing).
     func commit(_ change: CursorChange, receiver: any AppendReceiver, token: UInt64)
+
+    /// Entries with `from <= key < until`, by the order of their keys' bytes, at most `limit`.
+    func entries(from: String, until: String, limit: Int) async throws(LogError) -> [StateEntry]
+
+    /// What is known of the deliveries of one record, in the order in which it was committed. Traces are kept as long as the
+    /// record is; those of a backend that cannot keep them are empty.
+    func traces(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace]
 }
 
 public struct StreamCursors: Sendable, Equatable {
@@ -85,6 +92,11 @@ public struct CursorChange: Sendable, Equatable {
     public var retire: [Retirement] = []
     /// Forgets readers whole, with what they have parked.
     public var remove: [ReaderName] = []
+    /// Written to, or removed from, what the broker remembers. They belong to no stream; a trim of the dead stream removes the
+    /// marks of the dead letters that go (``StateKey/deadLetter(_:)``).
+    public var entries: [StateEntry] = []
+    /// Added to what is known of the deliveries of this stream's records.
+    public var traces: [DeliveryTrace] = []
 
     public struct Reader: Sendable, Equatable {
         public var name: ReaderName
@@ -132,5 +144,6 @@ public struct CursorChange: Sendable, Equatable {
 
     public var isEmpty: Bool {
         shared == nil && readers.isEmpty && settle.isEmpty && park.isEmpty && retire.isEmpty && remove.isEmpty
+            && entries.isEmpty && traces.isEmpty
     }
 }

@@ -36,6 +36,10 @@ public protocol EventLog: AnyObject, Sendable {
     /// Calls `observer` after each append to `stream` that became durable, from any thread, never before `bounds` shows it.
     func observe(_ stream: Stream, _ observer: @escaping @Sendable () -> Void)
 
+    /// Where events with this id stand in the stream of events, ascending; the newest `limit` of them. Must not cost the way in
+    /// an index (promise 22).
+    func positions(ofID id: String, limit: Int) async throws(LogError) -> [Position]
+
     /// Forgets old records by `policy`, in bounded steps on the writer. Nothing at or after `policy.keepFrom` goes.
     func trim(_ stream: Stream, _ policy: TrimPolicy) async throws(LogError) -> TrimResult
 

@@ -113,6 +113,8 @@ public struct DeadLetter: Sendable, Equatable {
         /// A source's record that cannot become an event. ``trigger`` is the source then, as `PingSource/NAME`; the record's
         /// bytes are the data, and ``body`` is the sentence that says why.
         case unreadable
+        /// A changed copy of a dead letter, made to be redriven: its dead letter sink does not get it (promise 18).
+        case edited
     }
 
     public init(

@@ -85,6 +85,10 @@ public enum Limits {
     public static let sourceRevokedSeconds = 5
     /// The value of one key of a Secret.
     public static let secretBytesMax = 1_048_576
+    /// One value of what a broker remembers beside its cursors.
+    public static let stateValueBytesMax = 65_536
+    /// How much of a failed attempt's answer the passport shows.
+    public static let traceTextBytesMax = 256
 }
 
 extension Limits {
@@ -143,5 +147,7 @@ extension Limits {
         ("sourceBatchesMax", "\(Limits.sourceBatchesMax)", "batches"),
         ("sourceRevokedSeconds", "\(Limits.sourceRevokedSeconds)", "seconds"),
         ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
+        ("stateValueBytesMax", "\(Limits.stateValueBytesMax)", "bytes"),
+        ("traceTextBytesMax", "\(Limits.traceTextBytesMax)", "bytes"),
     ]
 }

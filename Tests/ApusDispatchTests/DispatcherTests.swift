@@ -34,7 +34,7 @@ import Testing
         var starts: [TriggerPlan] = []
         for (name, start) in [
             ("latest", .latest), ("earliest", .earliest), ("position", .position(lane: 0, offset: 3)), ("time", .time(middle)),
-        ] as [(String, TriggerOptions.Start)] {
+        ] as [(String, LogPoint)] {
             var plan = try TriggerPlan.sample(name, to: "http://\(name)")
             plan.startFrom = start
             starts.append(plan)

@@ -11,7 +11,8 @@ import Testing
     /// Every room there may be. A new one is an entry here and in ``Rooms``, and a decision.
     private static let rooms: Set = [
         "CloudEvents", "EventFilters", "ApusResources", "ApusPorts", "ApusIntake", "ApusDispatch", "ApusDelivery", "ApusControl",
-        "ApusServer", "ApusClient", "ApusHTTP", "ApusTelemetry", "ApusRegistry", "ApusTesting", "KafkaClient", "CRDKafka",
+        "ApusServer", "ApusClient", "ApusHTTP", "ApusHistory", "ApusTelemetry", "ApusRegistry", "ApusTesting", "KafkaClient",
+        "CRDKafka",
         "NATSClient",
         "CNATS", "CSQLite", "apus",
     ]

@@ -23,8 +23,9 @@ enum Rooms {
         "Sources/ApusIntake": base,
         "Sources/ApusDispatch": base,
         "Sources/ApusDelivery": base.union(["ApusHTTP"]),
-        "Sources/ApusControl": base.union(["ApusIntake", "ApusDispatch"]),
-        "Sources/ApusServer": base.union(["ApusHTTP", "ApusControl", "ApusIntake"]),
+        "Sources/ApusHistory": base,
+        "Sources/ApusControl": base.union(["ApusIntake", "ApusDispatch", "ApusHistory"]),
+        "Sources/ApusServer": base.union(["ApusHTTP", "ApusControl", "ApusHistory", "ApusIntake"]),
         "Sources/ApusClient": base.union(["ApusHTTP"]),
         "Sources/ApusTesting": base,
         "Sources/ApusRegistry": [
@@ -41,7 +42,8 @@ enum Rooms {
     ]
 
     private static let everything: Set = base.union([
-        "ApusHTTP", "ApusIntake", "ApusDispatch", "ApusDelivery", "ApusControl", "ApusServer", "ApusClient", "ApusRegistry",
+        "ApusHTTP", "ApusIntake", "ApusDispatch", "ApusHistory", "ApusDelivery", "ApusControl", "ApusServer", "ApusClient",
+        "ApusRegistry",
         "ApusTesting", "KafkaClient", "NATSClient", "CSQLite", "CRDKafka", "CNATS", "BrokerMemory", "BrokerSQLite", "BrokerKafka",
         "BrokerJetStream", "SourcePing", "SourceKafka", "SourceNATS", "TestSupport", "Specs", "apus",
     ])

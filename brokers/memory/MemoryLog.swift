@@ -10,12 +10,18 @@ package final class MemoryLog: EventLog, CursorStore {
     private struct State {
         var streams: [Stream: MemoryStream] = [.events: MemoryStream(), .dead: MemoryStream()]
         var cursors: [Stream: StreamCursors] = [.events: StreamCursors(), .dead: StreamCursors()]
+        var notes = BrokerNotes()
         var observers: [Stream: [@Sendable () -> Void]] = [:]
         var told: [(receiver: any AppendReceiver, outcome: AppendOutcome)] = []
         var appended: Set<Stream> = []
         var waiting = QueueDepth(events: 0, bytes: 0)
         var isTelling = false
         var isClosed = false
+
+        mutating func apply(_ change: CursorChange) {
+            cursors[change.stream, default: StreamCursors()].apply(change)
+            notes.apply(change)
+        }
     }
 
     private let clock: @Sendable () -> Timestamp
@@ -32,7 +38,7 @@ package final class MemoryLog: EventLog, CursorStore {
         let now = clock()
         tell(batch.receiver, batch.token) { state in
             let first = state.streams[batch.stream, default: MemoryStream()].append(batch.records, now: now)
-            if let change = batch.changes { state.cursors[change.stream, default: StreamCursors()].apply(change) }
+            if let change = batch.changes { state.apply(change) }
             if !batch.records.isEmpty { state.appended.insert(batch.stream) }
             state.waiting.events += batch.records.count
             state.waiting.bytes += batch.records.reduce(0) { $0 + $1.sizeBytes }
@@ -42,7 +48,7 @@ package final class MemoryLog: EventLog, CursorStore {
 
     package func commit(_ change: CursorChange, receiver: any AppendReceiver, token: UInt64) {
         tell(receiver, token) { state in
-            state.cursors[change.stream, default: StreamCursors()].apply(change)
+            state.apply(change)
             return 0
         }
     }
@@ -119,7 +125,19 @@ package final class MemoryLog: EventLog, CursorStore {
     }
 
     package func trim(_ stream: Stream, _ policy: TrimPolicy) async throws(LogError) -> TrimResult {
-        try opened { $0.streams[stream, default: MemoryStream()].trim(policy) }
+        try opened { state in
+            let result = state.streams[stream, default: MemoryStream()].trim(policy)
+            state.notes.trimmed(stream, oldest: result.oldest.offset)
+            return result
+        }
+    }
+
+    package func entries(from: String, until: String, limit: Int) async throws(LogError) -> [StateEntry] {
+        try opened { $0.notes.entries(from: from, until: until, limit: limit) }
+    }
+
+    package func traces(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace] {
+        try opened { $0.notes.traces(stream, at: offset) }
     }
 
     package func load(_ stream: Stream) async throws(LogError) -> StreamCursors {

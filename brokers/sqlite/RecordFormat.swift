@@ -48,6 +48,7 @@ package enum RecordFormat {
         case .retriesExhausted: 1
         case .hopsExhausted: 2
         case .unreadable: 3
+        case .edited: 4
         }
     }
 

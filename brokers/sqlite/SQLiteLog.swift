@@ -80,6 +80,10 @@ package final class SQLiteLog: EventLog, CursorStore {
         return sum
     }
 
+    package func entries(from: String, until: String, limit: Int) async throws(LogError) -> [StateEntry] { [] }
+
+    package func traces(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace] { [] }
+
     package func close() async {
         writer.queue.close()
         await withCheckedContinuation { continuation in writer.afterEnd { continuation.resume() } }

@@ -1,24 +1,15 @@
-public import CloudEvents
 internal import EventFilters
 
 /// What a Trigger's annotations ask for; nil is the node's default.
 public struct TriggerOptions: Sendable, Equatable {
-    /// Where a new trigger begins to read (promise 8).
-    public enum Start: Sendable, Equatable {
-        case latest
-        case earliest
-        case position(lane: Int32, offset: Int64)
-        /// The first event that was appended at or after this moment.
-        case time(Timestamp)
-    }
-
     public enum Order: Sendable, Equatable {
         case unordered
         /// One at a time for each value of this attribute (promise 15).
         case ordered(by: String)
     }
 
-    public var start = Start.latest
+    /// Where a new trigger begins to read (promise 8).
+    public var start = LogPoint.latest
     /// How far a wait may differ from its backoff, as a fraction: 0.1 is ±10 % (promise 10).
     public var jitter = 0.1
     public var order = Order.unordered
@@ -63,18 +54,14 @@ public struct TriggerOptions: Sendable, Equatable {
         return .ordered(by: key ?? "partitionkey")
     }
 
-    private static func start(_ text: String) -> Start? {
+    private static func start(_ text: String) -> LogPoint? {
         switch text {
         case "latest": return .latest
         case "earliest": return .earliest
         default: break
         }
         if let moment = MomentText.moment(text) { return .time(moment) }
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count <= 2, parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
-            let offset = parts.last.flatMap({ Int64($0) }), let lane = parts.count == 1 ? 0 : Int32(parts[0])
-        else { return nil }
-        return .position(lane: lane, offset: offset)
+        return LogPoint(position: text)
     }
 
     private static func fraction(_ text: String) -> Double? {

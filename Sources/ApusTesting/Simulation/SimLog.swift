@@ -10,6 +10,7 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
         package var records: [Stream: [LogRecord]] = [.events: [], .dead: []]
         package var oldest: [Stream: Int64] = [.events: 0, .dead: 0]
         package var cursors: [Stream: StreamCursors] = [.events: StreamCursors(), .dead: StreamCursors()]
+        package var notes = BrokerNotes()
 
         package init() {}
     }
@@ -83,6 +84,7 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
         state.withLock { state in
             state.durable.oldest[stream] = offset
             state.durable.records[stream]?.removeAll { $0.position.offset < offset }
+            state.durable.notes.trimmed(stream, oldest: offset)
         }
     }
 
@@ -176,6 +178,16 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
         return state.withLock { $0.durable.cursors[stream] ?? StreamCursors() }
     }
 
+    package func entries(from: String, until: String, limit: Int) async throws(LogError) -> [StateEntry] {
+        try await pause()
+        return state.withLock { $0.durable.notes.entries(from: from, until: until, limit: limit) }
+    }
+
+    package func traces(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace] {
+        try await pause()
+        return state.withLock { $0.durable.notes.traces(stream, at: offset) }
+    }
+
     /// Reading takes a millisecond, and may fail.
     private func pause() async throws(LogError) {
         await executor.pause(for: .milliseconds(1))
@@ -224,6 +236,7 @@ extension SimLog.State {
     private mutating func apply(_ change: CursorChange) {
         changes.append(change)
         durable.cursors[change.stream, default: StreamCursors()].apply(change)
+        durable.notes.apply(change)
     }
 }
 
