@@ -97,7 +97,8 @@ let rooms = [
     .executableTarget(
         name: "apus",
         dependencies: [
-            "ApusRegistry", "SourcePing", "ApusServer", "ApusControl", "ApusDelivery", "ApusDispatch", "ApusIntake", "ApusClient",
+            "ApusRegistry", "BrokerSQLite", "SourcePing", "ApusServer", "ApusControl", "ApusDelivery", "ApusDispatch",
+            "ApusIntake", "ApusClient",
             "ApusHTTP",
             "ApusPorts", "ApusResources", "EventFilters", "CloudEvents", "ApusTelemetry", arguments, logging, nio, nioPosix,
         ], path: "Sources/apus", swiftSettings: house),

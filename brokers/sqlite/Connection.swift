@@ -4,6 +4,8 @@ internal import CSQLite
 struct Connection: ~Copyable {
     enum Mode {
         case create, write, read
+        /// A file that nobody writes, on a medium that may not be written: without locks, or a log beside it.
+        case immutable
     }
 
     enum Checkpoint {
@@ -20,9 +22,11 @@ struct Connection: ~Copyable {
             case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             case .write: SQLITE_OPEN_READWRITE
             case .read: SQLITE_OPEN_READONLY
+            case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             }
         var handle: OpaquePointer?
-        let code = sqlite3_open_v2(path, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        let name = mode == .immutable ? "file:\(Self.escaped(path))?immutable=1" : path
+        let code = sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard code == SQLITE_OK, let handle else {
             let message = "\(path): \(handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory")"
             sqlite3_close_v2(handle)
@@ -32,6 +36,11 @@ struct Connection: ~Copyable {
         frames = .allocate(capacity: 1)
         frames.initialize(to: 0)
         sqlite3_busy_timeout(handle, 5000)
+    }
+
+    /// A path as a URI has it: what would end it or begin an escape is escaped.
+    private static func escaped(_ path: String) -> String {
+        String(path.map { ["%": "%25", "?": "%3f", "#": "%23"][$0] ?? String($0) }.joined())
     }
 
     deinit {
@@ -97,6 +106,26 @@ struct Connection: ~Copyable {
         guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else { throw error(code) }
         return (Int(max(frames, 0)), Int(max(moved, 0)))
     }
+
+    /// Copies the whole file into `other`, page by page: its state as this connection sees it in the transaction that is open.
+    ///
+    /// Without one, a write by anyone else begins the copy anew. `copied` is told the share that is done, from 0 to 1.
+    func copy(to other: borrowing Connection, copied: (Double) -> Void) throws(SQLiteError) {
+        guard let backup = sqlite3_backup_init(other.handle, "main", handle, "main") else {
+            throw other.error(sqlite3_errcode(other.handle))
+        }
+        var code = SQLITE_OK
+        while code == SQLITE_OK {
+            code = sqlite3_backup_step(backup, Self.copyPages)
+            let (count, rest) = (sqlite3_backup_pagecount(backup), sqlite3_backup_remaining(backup))
+            copied(count == 0 ? 1 : Double(count - rest) / Double(count))
+        }
+        sqlite3_backup_finish(backup)
+        guard code == SQLITE_DONE else { throw error(code) }
+    }
+
+    /// Pages of one step of a copy: 16 MiB of the log's pages.
+    private static let copyPages: Int32 = 1024
 
     func setBusyTimeout(milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
 

@@ -32,8 +32,8 @@ final class ReaderFile {
         }
     }
 
-    init(_ path: String) throws(SQLiteError) {
-        connection = try Connection(path, .read)
+    init(_ path: String, _ mode: Connection.Mode = .read) throws(SQLiteError) {
+        connection = try Connection(path, mode)
         events = try StreamQueries(.events, connection)
         dead = try StreamQueries(.dead, connection)
     }
@@ -43,6 +43,13 @@ final class ReaderFile {
         try connection.execute("BEGIN")
         defer { try? connection.execute("COMMIT") }
         return try body()
+    }
+
+    /// Fails where SQLite finds the file's structure damaged.
+    func checkStructure() throws(SQLiteError) {
+        let answer = try connection.prepare("PRAGMA quick_check(1)")
+        guard try answer.step(), answer.text(0) != "ok" else { return }
+        throw .damaged(answer.text(0))
     }
 
     func cursors(of stream: Stream) throws(SQLiteError) -> StreamCursors { try CursorStatements.load(stream, connection) }
@@ -154,7 +161,7 @@ final class ReaderFile {
         }
     }
 
-    private func oldest(of stream: Stream) throws(SQLiteError) -> Int64 {
+    func oldest(of stream: Stream) throws(SQLiteError) -> Int64 {
         let queries = queries(stream)
         defer { queries.oldest.reset() }
         return try queries.oldest.step() ? queries.oldest.integer(0) : 0

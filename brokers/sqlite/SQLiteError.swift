@@ -9,6 +9,9 @@ package struct SQLiteError: Error, Sendable, Equatable, CustomStringConvertible 
 
     package var description: String { "\(message) (SQLite \(code))" }
 
+    /// What a check of the file's structure found.
+    static func damaged(_ finding: String) -> SQLiteError { SQLiteError(code: SQLITE_CORRUPT, message: finding) }
+
     private var primary: Int32 { code & 0xFF }
 
     /// Whether the connection may be used again as it is. After an I/O error it may not: what the file holds is not what it
