@@ -1,4 +1,4 @@
-/// The Kafka protocol binding, as a record is read, for CloudEvents 1.0 and 0.3. There is no batch mode.
+/// The Kafka protocol binding, both ways, for CloudEvents 1.0 and 0.3. There is no batch mode.
 public enum KafkaBinding {
     /// Decodes and validates a record. Data is left where it is: only attributes are read. The record's key is no attribute.
     ///
@@ -111,6 +111,38 @@ public enum KafkaBinding {
         _ attribute: CoreAttribute, _ value: [UInt8], _ version: SpecVersion
     ) throws(CloudEventError) -> AttributeValue {
         try AttributeRules.value(of: attribute, value.span, isPlain: false, version: version)
+    }
+}
+
+extension KafkaBinding {
+    /// A record of Kafka's that holds one event.
+    public struct Record: Sendable {
+        /// Names, and values in UTF-8.
+        public var headers: [(name: String, value: [UInt8])]
+        /// The event's `partitionkey` (the key mapper of section 3.1), or nil.
+        public var key: [UInt8]?
+        /// nil where a binary event has no data: in a compacted topic that is a tombstone.
+        public var value: [UInt8]?
+
+        public init(headers: [(name: String, value: [UInt8])], key: [UInt8]?, value: [UInt8]?) {
+            self.headers = headers
+            self.key = key
+            self.value = value
+        }
+    }
+
+    /// A record that holds one event, in binary or structured mode; batched mode, which this binding lacks, is structured.
+    public static func encode(_ event: CloudEvent, mode: ContentMode) -> Record {
+        let key = event.attributes.text(of: "partitionkey").map { Array($0.utf8) }
+        guard mode == .binary else {
+            let headers = [(name: "content-type", value: Array("\(JSONFormat.mediaType); charset=UTF-8".utf8))]
+            return Record(headers: headers, key: key, value: JSONFormat.encode(event))
+        }
+        let headers = event.attributes.inBinaryMode(impliedJSON: false).map { attribute in
+            let name = attribute.name == "datacontenttype" ? "content-type" : "ce_\(attribute.name)"
+            return (name: name, value: Array(attribute.value.text.utf8))
+        }
+        return Record(headers: headers, key: key, value: event.data)
     }
 }
 

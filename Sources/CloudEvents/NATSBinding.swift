@@ -1,4 +1,4 @@
-/// The NATS protocol binding, as it reads messages: headers mode and structured mode.
+/// The NATS protocol binding, both ways: headers mode and structured mode.
 ///
 /// Version 1.0.2 knows structured mode alone and marks it with nothing; the working draft has headers, with every attribute as
 /// `ce-…` and values encoded as HTTP's. SDKs write `content-type` for `ce-datacontenttype`. All of them are read.
@@ -76,5 +76,25 @@ public enum NATSBinding {
         }
         throw CloudEventError(
             .unsupportedMediaType, "a batch is no message of NATS: one event a message is needed", field: "content-type")
+    }
+
+    /// A message that holds one event, in headers or structured mode; batched mode, which this binding lacks, is structured.
+    ///
+    /// The media type of the data is written under both of the names by which it is read.
+    public static func encode(
+        _ event: CloudEvent, mode: ContentMode
+    ) -> (headers: [(name: String, value: String)], payload: [UInt8]) {
+        guard mode == .binary else { return ([("content-type", JSONFormat.mediaType)], JSONFormat.encode(event)) }
+        var headers: [(name: String, value: String)] = []
+        for attribute in event.attributes.inBinaryMode(impliedJSON: false) {
+            var value: [UInt8] = []
+            HeaderText.appendEncoded(attribute.value.text, to: &value)
+            headers.append(("ce-\(attribute.name)", String(decoding: value, as: UTF8.self)))
+            guard attribute.name == "datacontenttype" else { continue }
+            value = []
+            HeaderText.appendMediaType(attribute.value.text, to: &value)
+            headers.append(("content-type", String(decoding: value, as: UTF8.self)))
+        }
+        return (headers, event.data ?? [])
     }
 }

@@ -39,6 +39,30 @@ import Testing
         #expect(empty?.events.first?.attributes.text(of: "x") == "")
     }
 
+    @Test func `writes records as the binding says: text as it is, the partition key as the key, no data as no value`() throws {
+        var event = try JSONFormat.decode(
+            Array(
+                #"{"specversion":"1.0","id":"100%","source":"/s","type":"ü","partitionkey":"k","datacontenttype":"text/plain"}"#
+                    .utf8))
+        let tombstone = KafkaBinding.encode(event, mode: .binary)
+        let headers = Dictionary(tombstone.headers.map { ($0.name, String(decoding: $0.value, as: UTF8.self)) }) { $1 }
+        #expect(
+            headers == [
+                "ce_specversion": "1.0", "ce_id": "100%", "ce_source": "/s", "ce_type": "ü", "ce_partitionkey": "k",
+                "content-type": "text/plain",
+            ])
+        #expect(tombstone.key == Array("k".utf8))
+        #expect(tombstone.value == nil)
+        event.data = Array("hi".utf8)
+        #expect(KafkaBinding.encode(event, mode: .binary).value == event.data)
+        let structured = KafkaBinding.encode(event, mode: .structured)
+        #expect(structured.headers.map(\.name) == ["content-type"])
+        #expect(
+            structured.headers.first.map { String(decoding: $0.value, as: UTF8.self) }
+                == "application/cloudevents+json; charset=UTF-8")
+        #expect(try JSONFormat.decode(structured.value ?? []) == event)
+    }
+
     @Test(.enabled(if: Specs.sharedVectors != nil)) func `reads the records of the conformance features as they say`() throws {
         let url = try #require(Specs.sharedVectors).appendingPathComponent("features/kafka-protocol-binding.feature")
         var count = 0

@@ -117,7 +117,29 @@ import Testing
                 if event.data?.isEmpty == true { event.data = nil }
             }
             #expect(same(events[0], event), "\(place), \(mode)")
+            guard mode != .batched else { continue }
+            let record = KafkaBinding.encode(event, mode: mode)
+            let read = try KafkaBinding.decode(headers: record.headers.map { ($0.name, $0.value) }, value: record.value)
+            #expect(read.mode == mode)
+            #expect(same(sorted(try held(read, record.value)), sorted(event)), "\(place), \(mode), Kafka")
+            let letter = NATSBinding.encode(event, mode: mode)
+            let heard = try NATSBinding.decode(headers: letter.headers, payload: letter.payload)
+            #expect(heard.mode == mode)
+            #expect(same(try held(heard, letter.payload.isEmpty ? nil : letter.payload), event), "\(place), \(mode), NATS")
         }
+    }
+
+    /// Kafka's headers are read with the media type first.
+    private func sorted(_ event: CloudEvent) -> CloudEvent {
+        var attributes = Attributes()
+        for attribute in event.attributes.sorted(by: { $0.name < $1.name }) { attributes.append(attribute.name, attribute.value) }
+        return CloudEvent(attributes: attributes, data: event.data)
+    }
+
+    /// The event that a decoded message holds.
+    private func held(_ message: DecodedMessage, _ data: [UInt8]?) throws -> CloudEvent {
+        guard message.mode == .binary else { return try JSONFormat.decode(data ?? []) }
+        return CloudEvent(attributes: message.events[0].attributes, data: data)
     }
 
     /// Equal but for the types that headers do not carry, the place of 0.3's encoding, and space around JSON data.
