@@ -15,8 +15,19 @@ struct Apus: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Send.self, Listen.self, Get.self, Describe.self, Check.self, Match.self, CESQL.self, Explain.self,
-            CronCommand.self, BackupCommand.self, RestoreCommand.self,
+            Serve.self,
+            Send.self,
+            Listen.self,
+            Get.self,
+            Describe.self,
+            Check.self,
+            Explain.self,
+            ReplayCommand.self,
+            Match.self,
+            CESQL.self,
+            CronCommand.self,
+            BackupCommand.self,
+            RestoreCommand.self,
             VersionCommand.self,
         ])
 
