@@ -26,11 +26,7 @@ struct ReplayStart: AsyncParsableCommand {
 
     enum Output: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Option(help: "The broker's name; may be left out where --trigger names one, or there is only one.")
-    var broker: String?
-
-    @Option(name: [.customShort("n"), .long], help: "The namespace.")
-    var namespace = "default"
+    @OptionGroup var place: BrokerOptions
 
     @Option(help: "Send to this trigger alone, through its own filter.")
     var trigger: String?
@@ -38,18 +34,7 @@ struct ReplayStart: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Send here instead of to triggers.", valueName: "URL"))
     var to: String?
 
-    // A time ago begins with a minus sign.
-    @Option(parsing: .unconditional, help: ArgumentHelp("Where to begin.", valueName: "POINT"), transform: Self.point)
-    var from: PointArgument?
-
-    @Option(
-        parsing: .unconditional, help: ArgumentHelp("Where to end; what stands there is not sent.", valueName: "POINT"),
-        transform: Self.point)
-    var until: PointArgument?
-
-    @Option(
-        name: .customLong("filter"), help: ArgumentHelp("Which events; may be repeated, and all must match.", valueName: "TEXT"))
-    var filters: [String] = []
+    @OptionGroup var stretch: StretchOptions
 
     @Option(help: "Events a second at most.")
     var rate: Double?
@@ -79,7 +64,7 @@ struct ReplayStart: AsyncParsableCommand {
             throw ValidationError("--to must be an http or https URL such as http://127.0.0.1:9090/, was \(to)")
         }
         // The broker is not known yet; a name that any may have stands for it.
-        _ = try resource(broker: broker ?? "default")
+        _ = try resource(broker: place.broker ?? "default")
     }
 
     func run() async throws {
@@ -96,53 +81,38 @@ struct ReplayStart: AsyncParsableCommand {
             guard !detach else {
                 return Console.print(output == .json ? [made.json(pretty: true)] : begun(name))
             }
-            try await ReplayWatching(client: client, namespace: namespace, name: name, isJSON: output == .json).run()
+            try await ReplayWatching(client: client, namespace: place.namespace, name: name, isJSON: output == .json).run()
         }
     }
 
     private func begun(_ name: String) -> [String] {
-        let place = ReplayWatching.place(name, namespace)
+        let place = ReplayWatching.place(name, place.namespace)
         return ["replay \(name) has begun; apus replay watch \(place) shows how far it is, apus replay cancel \(place) ends it"]
     }
 
     /// Where no broker is named: the trigger's, else the only one.
     private func brokerName(_ client: APIClient) async throws -> String {
-        if let broker { return broker }
-        if let trigger {
-            for case .trigger(let known) in try await client.list(.trigger, namespace: namespace)
-            where known.metadata.name == trigger {
-                return known.brokerName
-            }
-            throw CommandFailure("there is no trigger \(trigger) in namespace \(namespace); apus get triggers -A lists them")
+        guard place.broker == nil, let trigger else { return try await place.name(client) }
+        for case .trigger(let known) in try await client.list(.trigger, namespace: place.namespace)
+        where known.metadata.name == trigger {
+            return known.brokerName
         }
-        let names = try await client.list(.broker, namespace: namespace).map(\.metadata.name)
-        guard let first = names.first else {
-            throw CommandFailure("there is no broker in namespace \(namespace); apus get brokers -A lists them")
-        }
-        guard names.count == 1 else {
-            throw CommandFailure(
-                "namespace \(namespace) has the brokers \(names.joined(separator: ", ")): name one of them with --broker")
-        }
-        return first
+        throw CommandFailure("there is no trigger \(trigger) in namespace \(place.namespace); apus get triggers -A lists them")
     }
 
     /// The Replay that the flags ask for, checked as the node would check it.
     private func resource(broker: String) throws -> Resource {
-        let filters: [DocumentNode]
-        do throws(FieldError) {
-            filters = try FilterText.filters(self.filters)
-        } catch {
-            throw ValidationError("--filter: \(error.message)")
-        }
+        let selection = try stretch.selection()
+        let filters = try FilterText.filters(selection.filters)
         // Its name is made by the node; a document that is read needs one.
         let metadata = DocumentNode.mapping([
-            ("name", .string(name ?? "replay")), ("namespace", .string(namespace)),
+            ("name", .string(name ?? "replay")), ("namespace", .string(place.namespace)),
             ("generateName", name == nil ? .string("replay-") : nil),
         ])
         let spec = DocumentNode.mapping([
             ("broker", .string(broker)), ("trigger", trigger.map { .string($0) }),
-            ("sink", to.map { .mapping([("uri", .string($0))]) }), ("from", from.map { .string($0.text) }),
-            ("until", until.map { .string($0.text) }), ("filters", filters.isEmpty ? nil : .sequence(filters)),
+            ("sink", to.map { .mapping([("uri", .string($0))]) }), ("from", selection.from.map { .string($0.text) }),
+            ("until", selection.until.map { .string($0.text) }), ("filters", filters.isEmpty ? nil : .sequence(filters)),
             ("rate", rate.map { .decimal($0) }), ("maxInFlight", maxInFlight.map { .integer($0) }),
         ])
         let kind = ResourceKind.replay
@@ -158,16 +128,9 @@ struct ReplayStart: AsyncParsableCommand {
         }
     }
 
-    private static func point(_ text: String) throws -> PointArgument {
-        guard let point = PointArgument(argument: text) else {
-            throw ValidationError("\"\(text)\" is not understood: \(LogPoint.expectation) is needed")
-        }
-        return point
-    }
-
     /// A field's error in the words of the flags.
     private func sentence(_ error: FieldError) -> String {
-        for (index, text) in filters.enumerated() where error.path.hasPrefix("spec.filters[\(index)]") {
+        for (index, text) in stretch.filters.texts.enumerated() where error.path.hasPrefix("spec.filters[\(index)]") {
             return "--filter \"\(text)\": \(error.message)"
         }
         let flags = [

@@ -14,6 +14,7 @@ package import NIOPosix
 ///     GET /apis/{group}/{version}/{plural}
 ///     GET /apis/{group}/{version}/namespaces/{namespace}/{plural}[/{name}]
 ///     POST, PUT, PATCH, DELETE /apis/apus.dev/v1alpha1/namespaces/{namespace}/replays[/{name}]
+///     GET /v1/namespaces/{namespace}/brokers/{name}/events…     see EventRoutes
 package struct ControlPlane: Sendable {
     let controller: Controller
     private let meters: Meters
@@ -43,6 +44,7 @@ package struct ControlPlane: Sendable {
         addHealth(to: router)
         addResources(to: router)
         ReplayRoutes(kinds: controller.catalog.served, writer: ReplayWriter(controller, seed: seed)).add(to: router)
+        addEvents(to: router, group: group)
         router.add(middleware: NotFound())
         let application = Application(
             router: router, configuration: .init(address: .hostname(host, port: port)),
