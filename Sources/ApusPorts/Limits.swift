@@ -89,6 +89,8 @@ public enum Limits {
     public static let stateValueBytesMax = 65_536
     /// How much of a failed attempt's answer the passport shows.
     public static let traceTextBytesMax = 256
+    /// Traces of one stream that wait for a commit, while commits fail; beyond it the oldest are dropped, and counted.
+    public static let pendingTracesMax = 65_536
 }
 
 extension Limits {
@@ -149,5 +151,6 @@ extension Limits {
         ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
         ("stateValueBytesMax", "\(Limits.stateValueBytesMax)", "bytes"),
         ("traceTextBytesMax", "\(Limits.traceTextBytesMax)", "bytes"),
+        ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),
     ]
 }
