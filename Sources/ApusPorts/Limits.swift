@@ -101,6 +101,8 @@ public enum Limits {
     /// A live tail that has nothing to say says so this often.
     public static let tailKeepAliveSeconds = 15
     public static let tailPageRecordsMax = 256
+    /// Traces of one stream that wait for a commit, while commits fail; beyond it the oldest are dropped, and counted.
+    public static let pendingTracesMax = 65_536
 }
 
 extension Limits {
@@ -168,5 +170,6 @@ extension Limits {
         ("openTailsMax", "\(Limits.openTailsMax)", "tails"),
         ("tailKeepAliveSeconds", "\(Limits.tailKeepAliveSeconds)", "seconds"),
         ("tailPageRecordsMax", "\(Limits.tailPageRecordsMax)", "records"),
+        ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),
     ]
 }
