@@ -35,8 +35,10 @@ struct ProgressLine: Equatable {
         return "\(name): \(parts.joined(separator: ", "))\(note)"
     }
 
-    /// The last line, once it is over: what came of it, and what can be done about it.
-    var end: [String] {
+    /// What is said once it is over: what came of it, and what can be done about it.
+    ///
+    /// - Parameter place: The name as the commands want it: see ``ReplayWatching/place(_:_:)``.
+    func end(place: String) -> [String] {
         var lines = [text]
         if let from = status.from, let until = status.until { lines[0] += " [\(from) to \(until)]" }
         if let startedAt = status.startedAt, let completionTime = status.completionTime {
@@ -44,8 +46,7 @@ struct ProgressLine: Equatable {
             lines[0] += " in \(Self.duration(seconds))"
         }
         if status.state == .failed {
-            let place = status.position.map { " at \($0)" } ?? ""
-            lines.append("apus replay resume \(name) goes on\(place)")
+            lines.append("apus replay resume \(place) goes on\(status.position.map { " at \($0)" } ?? "")")
         }
         return lines
     }

@@ -36,16 +36,16 @@ struct ReplayWatching {
             defer { group.cancelAll() }
             return try await group.next() ?? .detached
         }
+        let place = Self.place(name, namespace)
         switch ending {
         case .detached:
-            let place = Self.place(name, namespace)
             Console.printError([
                 "", "replay \(name) goes on: apus replay watch \(place) shows how far it is, apus replay cancel \(place) ends it",
             ])
             throw ExitCode(130)
         case .over(let replay):
             let line = ProgressLine(name: name, status: replay.status)
-            Console.print(isJSON ? [replay.document().json(pretty: true)] : line.end)
+            Console.print(isJSON ? [replay.document().json(pretty: true)] : line.end(place: place))
             if replay.status.state != .completed { throw ExitCode(1) }
         }
     }
@@ -72,7 +72,10 @@ struct ReplayWatching {
                     }
                 }
             } catch {
-                guard error.status == nil, now - lastAnswer < Self.silenceSecondsMax else { throw error }
+                guard error.status == nil, now - lastAnswer < Self.silenceSecondsMax else {
+                    if hasTerminal, !isJSON { Console.redraw("") }
+                    throw error
+                }
                 if hasTerminal, !isJSON { Console.redraw("\(name)  the node does not answer; waiting for it") }
             }
             try await Task.sleep(for: .milliseconds(Self.pauseMilliseconds))
