@@ -21,7 +21,7 @@ struct SurveyReport {
         let isWhole = "\(sample.count)" == Self.text(document["matched"])
         lines += ["", isWhole ? "Here they are:" : "The first of them:"]
         lines += Console.table(shown.map { columns[$0].uppercased() }, rows.map { row in shown.map { row[$0] } })
-        return lines + [foot]
+        return lines + ["", foot]
     }
 
     private var foot: String { "Nothing was sent: leave out --dry-run to send." }

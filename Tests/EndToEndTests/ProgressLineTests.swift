@@ -64,11 +64,11 @@ private func status(
         func end(_ status: ReplayStatus) -> [String] { ProgressLine(name: "r", status: status).end(place: "r -n shop") }
         #expect(
             end(status(.completed, delivered: 200, counted: 200, seconds: 95))
-                == ["r: completed, 200 of 200 delivered [0:0 to 0:1000] in 1m35s"])
+                == ["r: completed, 200 of 200 delivered [0:0 to 0:1000] in 1m35s, 2.1 events/s"])
         #expect(
             end(status(.failed, delivered: 3, failed: 1, counted: 200, position: "0:7", message: "The sink is down.", seconds: 2))
                 == [
-                    "r: failed, 3 of 200 delivered, 1 failed: The sink is down. [0:0 to 0:1000] in 2s",
+                    "r: failed, 3 of 200 delivered, 1 failed: The sink is down. [0:0 to 0:1000] in 2s, 2 events/s",
                     "apus replay resume r -n shop goes on at 0:7",
                 ])
         #expect(end(ReplayStatus(state: .cancelled)) == ["r: cancelled, 0 delivered"])
@@ -107,7 +107,7 @@ private func status(
                 "TRIGGER  EVENTS", "orders   8", "gold     3", "", "left out: 2 unreadable", "", "The first of them:",
                 "POSITION  TIME                  ID   TYPE           SOURCE",
                 "0:1       2026-11-21T10:30:00Z  a    t              /s",
-                "0:4       2026-11-21T10:31:00Z  b c  order.created  /s", "Nothing was sent: leave out --dry-run to send.",
+                "0:4       2026-11-21T10:31:00Z  b c  order.created  /s", "", "Nothing was sent: leave out --dry-run to send.",
             ])
     }
 
@@ -120,7 +120,7 @@ private func status(
             try lines(text) == [
                 "1 of the 2 events from 0:0 until 0:2 would be sent", "", "TRIGGER  EVENTS", "orders   1", "",
                 "left out: 1 not redrivable", "", "Here they are:", "POSITION  ID  TRIGGER  REASON",
-                "0:1       a   orders   rejected", "Nothing was sent: leave out --dry-run to send.",
+                "0:1       a   orders   rejected", "", "Nothing was sent: leave out --dry-run to send.",
             ])
     }
 

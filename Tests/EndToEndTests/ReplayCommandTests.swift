@@ -146,6 +146,13 @@ import Darwin
         #expect(node.types("PATCH") == ["application/merge-patch+json"])
     }
 
+    @Test func `does not say that one goes on which is over`() async throws {
+        let node = try await FakeControlPlane.start(brokers: ["b"]) { _ in ReplayStatus(state: .completed) }
+        let run = try await node.run(["resume", "again"])
+        #expect(run.end == .exit(1))
+        #expect(run.lines == ["Error: replay again is completed, and does not go on: begin another"])
+    }
+
     @Test func `lists, and deletes one`() async throws {
         let node = try await FakeControlPlane.start(brokers: ["b"]) { _ in ReplayStatus(state: .paused, counted: 8, delivered: 4)
         }
