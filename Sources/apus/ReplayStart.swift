@@ -86,7 +86,7 @@ struct ReplayStart: AsyncParsableCommand {
     }
 
     private func begun(_ name: String) -> [String] {
-        let place = ReplayWatching.place(name, place.namespace)
+        let place = ReplayWatching.place(name, self.place.namespace)
         return ["replay \(name) has begun; apus replay watch \(place) shows how far it is, apus replay cancel \(place) ends it"]
     }
 
