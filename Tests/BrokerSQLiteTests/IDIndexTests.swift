@@ -261,6 +261,38 @@ import Testing
         await log.close()
     }
 
+    @Test func `finds what was acknowledged while appends, runs and trims go on`() async throws {
+        let log = try open()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 0..<3 {
+                group.addTask {
+                    for number in 0..<150 {
+                        let ids = (0..<7).map { "\(writer)-\(number)-\($0)" }
+                        let first = try await log.append(ids.map(event)).offset
+                        guard number % 5 == 0 else { continue }
+                        let found = try await log.positions(ofID: ids[6], limit: 2)
+                        let isTrimmed = found.isEmpty && log.bounds(of: .events).oldest.offset > first + 6
+                        #expect(isTrimmed || found == [Position(offset: first + 6)])
+                    }
+                }
+            }
+            group.addTask {
+                while log.bounds(of: .events).next.offset < 3000 {
+                    _ = try await log.trim(.events, TrimPolicy(keepFrom: .max, recordsMax: 1000))
+                    await Task.yield()
+                }
+            }
+            try await group.waitForAll()
+        }
+        let bounds = log.bounds(of: .events)
+        #expect(bounds.next.offset == 3150)
+        for record in try await log.read(.events, from: bounds.oldest.offset, limit: ReadLimit(records: 10_000)) {
+            let id = try #require(record.event.attributes.text(of: "id"))
+            #expect(try await log.positions(ofID: id, limit: 2) == [record.position])
+        }
+        await log.close()
+    }
+
     @Test func `goes with its log`() async throws {
         let context = BackendContext(
             namespace: "default", broker: "orders", uid: "u", dataDirectory: folder.path, clock: { Timestamp(nanoseconds: 0) })
