@@ -44,8 +44,8 @@ import Testing
         let json = [("content-type", "application/cloudevents+json")]
         try await post(
             json, #"{"specversion":"1.0","id":"o-2","source":"/shop","type":"order.created","data":{"total":8}}"#, apus)
-        let odd = #"{"specversion":"1.0","id":"e\#u{1B}[31m","source":"/desk","type":"odd","subject":"a\#u{202E}ü b"}"#
-        try await post([("content-type", "application/cloudevents+json")], odd.replacing("\u{1B}", with: "\\u001b"), apus)
+        let odd = #"{"specversion":"1.0","id":"e\u20661","source":"/desk","type":"odd","subject":"a\u202eü b"}"#
+        try await post(json, odd, apus)
         return apus
     }
 
@@ -95,14 +95,14 @@ import Testing
             #expect(document["error"] == vector.error, "\(vector.name)")
             #expect((document["field"] ?? "") == (vector.field ?? ""), "\(vector.name)")
             let message = try #require(document["message"])
-            #expect(message.contains(vector.says ?? ""), "\(vector.name): \(message)")
+            #expect(vector.says.map { message.contains($0) } ?? true, "\(vector.name): \(message)")
         }
     }
 
     @Test func `takes a day's begin where the person is`() async throws {
         let folder = try TemporaryFolder()
         let apus = try await node(folder)
-        for (zone, hours) in [("UTC0", 0), ("XST-9", 9), ("YST5", -5)] {
+        for (zone, hours) in [("UTC", 0), ("Asia/Tokyo", 9), ("America/Bogota", -5)] {
             let run = try await ApusProcess.run(
                 ["try", "-f", "\(files)/created.yaml", "-b", "second", "--since", "today", "--server", apus.adminURL],
                 environment: ["TZ": zone])

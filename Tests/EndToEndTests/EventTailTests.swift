@@ -86,7 +86,10 @@ import Testing
         let end = try await end(of: apus)
         #expect(end >= accepted)
         try await Patience.wait(for: "all \(end) events", upTo: .seconds(60)) { events(tail).count >= end }
-        #expect(events(tail) == (0..<end).map { "0:\($0)" })
+        // Not the two lists themselves: what a failure prints would fill the screen.
+        let first = zip(events(tail), (0..<end).map { "0:\($0)" }).first { $0 != $1 }
+        #expect(first == nil)
+        #expect(events(tail).count == end)
         #expect(tail.lines.contains { $0.hasPrefix("# ") && $0.contains("connecting again") })
         #expect(tail.end == nil, "a tail ends when a person ends it")
         tail.signal(SIGINT)
@@ -95,7 +98,7 @@ import Testing
 
     private func events(_ tail: ChildProcess) -> [String] {
         tail.lines.compactMap {
-            $0.hasPrefix(#"{"position":""#) ? $0.split(separator: "\"").dropFirst(2).first.map(String.init) : nil
+            $0.hasPrefix(#"{"position":""#) ? $0.split(separator: "\"").dropFirst(3).first.map(String.init) : nil
         }
     }
 
