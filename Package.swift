@@ -141,7 +141,11 @@ let package = Package(
             ]),
         tests(
             "ApusHistoryTests",
-            ["ApusHistory", "ApusPorts", "ApusResources", "BrokerMemory", "ApusTesting", "EventFilters", "CloudEvents"]),
+            [
+                "ApusHistory", "ApusPorts", "ApusResources", "BrokerMemory", "BrokerSQLite", "ApusTesting", "EventFilters",
+                "CloudEvents", "TestSupport",
+            ]),
+        tests("ApusClientTests", ["ApusClient", "ApusHTTP", "ApusResources", "TestSupport"]),
         tests(
             "ApusDeliveryTests",
             ["ApusDelivery", "ApusHTTP", "ApusPorts", "CloudEvents", "ApusTelemetry", nio, nioPosix, nioTLS]),
