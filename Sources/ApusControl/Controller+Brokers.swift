@@ -16,6 +16,7 @@ extension Controller {
         for broker in brokers where services[broker.identity] == nil { await startBroker(broker) }
         for broker in brokers { await reconcileTriggers(of: broker) }
         await reconcileSources()
+        await reconcileReplays()
         updateStatus()
     }
 
@@ -105,6 +106,7 @@ extension Controller {
     private func stopBroker(_ identity: ResourceIdentity) async {
         guard let service = services.removeValue(forKey: identity) else { return }
         intake.close(namespace: identity.namespace, broker: identity.name)
+        await stopReplays(of: identity)
         await service.dispatcher.drain(within: .seconds(5))
         await service.log.close()
         logger.notice(

@@ -27,16 +27,12 @@ extension Controller {
         return try await ReplayBounds.find(from: from, until: until, in: log, stream)
     }
 
-    /// Whether another redrive still has one of these dead letters to do; then this one waits.
-    func isBehind(_ claim: RedriveClaim, _ replay: Replay, _ broker: BrokerService) async -> Bool {
-        let identity = replay.identity
+    /// Whether another redrive still has one of these dead letters to do; then this one waits for it.
+    func isBehind(_ plan: ReplayPlan, _ identity: ResourceIdentity, _ broker: BrokerService) async -> Bool {
         if let behind = replays[identity]?.behind, replays[behind]?.run != nil { return true }
         do throws(LogError) {
-            let conflict = try await self.conflict(of: claim, in: broker.log) { other in
-                other != identity && replays[other]?.run != nil
-            }
-            guard let conflict else { return false }
-            replays[identity]?.behind = conflict.with
+            guard let conflict = try await conflict(of: plan, broker) else { return false }
+            replays[identity]?.behind = conflict.other
             replays[identity]?.target = .unknown(reason: Reason.redriveOverlaps, message: "It waits: \(conflict.sentence).")
         } catch {
             notReady(identity, Reason.logUnavailable, error.sentence)
@@ -44,43 +40,24 @@ extension Controller {
         return true
     }
 
-    struct RedriveConflict: Sendable, Equatable {
+    struct RedriveConflict: Sendable {
         var position: Position
-        var with: ResourceIdentity
+        var other: ResourceIdentity
 
-        var sentence: String { "the dead letter at \(position) is being redriven by Replay \(with.name)" }
+        var sentence: String { "the dead letter at \(position) is being redriven by Replay \(other.name)" }
     }
 
-    /// The first of the dead letters that are claimed which another redrive has still to do; `isMeant` says which are asked.
-    func conflict(
-        of claim: RedriveClaim, in log: any EventLog, among isMeant: (ResourceIdentity) -> Bool
-    ) async throws(LogError) -> RedriveConflict? {
-        let others = replays.filter { identity, service in
-            service.stream == .dead && !service.isOver && isMeant(identity)
-        }
+    /// The first of the dead letters that are meant which another redrive of the broker has still to do.
+    func conflict(of plan: ReplayPlan, _ broker: BrokerService) async throws(LogError) -> RedriveConflict? {
+        guard plan.stream == .dead else { return nil }
+        let others = replays.values.filter { $0.broker == broker.key && $0.stream == .dead }.compactMap(\.run)
         guard !others.isEmpty else { return nil }
-        let claims = others.filter { $0.value.run == nil }.keys.compactMap { identity in
-            unbegunClaim(of: identity).map { (identity, $0) }
+        let survey = try await ReplaySurvey.take(
+            plan, log: broker.log, cursors: broker.cursors, sampleMax: 0, besides: others)
+        return survey.conflict.map { conflict in
+            let other = ResourceIdentity(kind: Replay.kind, namespace: plan.namespace, name: conflict.replay)
+            return RedriveConflict(position: conflict.position, other: other)
         }
-        var found: RedriveConflict?
-        try await claim.pages(of: log) { page in
-            for (identity, service) in others {
-                if let position = await service.run?.firstHeld(of: page) {
-                    found = RedriveConflict(position: position, with: identity)
-                }
-            }
-            for (identity, other) in claims where found == nil {
-                found = page.first(where: other.takes).map { RedriveConflict(position: $0.position, with: identity) }
-            }
-            return found == nil
-        }
-        return found
-    }
-
-    private func unbegunClaim(of identity: ResourceIdentity) -> RedriveClaim? {
-        guard case .replay(let replay)? = resources[identity] else { return nil }
-        let bounds = replays[identity]?.bounds ?? ReplayBounds(from: 0, until: .max)
-        return RedriveClaim(replay, bounds)
     }
 
     /// Counts what a replay will deliver, beside it.
@@ -88,7 +65,7 @@ extension Controller {
         guard replays[identity]?.counted == nil, replays[identity]?.counting == nil else { return }
         let log = broker.log, cursors = broker.cursors
         replays[identity]?.counting = Task { [weak self] in
-            let survey = try? await ReplaySurvey.take(plan, log, cursors, sampleMax: 0)
+            let survey = try? await ReplaySurvey.take(plan, log: log, cursors: cursors, sampleMax: 0)
             guard let survey, !Task.isCancelled else { return }
             await self?.counted(survey.matched, of: identity, uid: plan.uid)
         }

@@ -10,6 +10,11 @@ extension Controller {
     func reconcileReplays() async {
         await replayTurn.enter()
         defer { replayTurn.leave() }
+        await turnReplays()
+    }
+
+    /// Whoever calls has the turn.
+    func turnReplays() async {
         await dropReplays()
         guard !isEnding else { return }
         for replay in replayResources where replays[replay.identity] == nil {
@@ -69,7 +74,9 @@ extension Controller {
         let runs = replays.values.filter { $0.broker == broker }.compactMap(\.run)
         for (identity, service) in replays where service.broker == broker {
             service.counting?.cancel()
+            replays[identity]?.counting = nil
             replays[identity]?.run = nil
+            replays[identity]?.bounds = nil
             replays[identity]?.isLoaded = false
         }
         await Self.drain(runs, within: .seconds(Limits.replayStopSeconds))
@@ -184,7 +191,7 @@ extension Controller {
         }
         guard let plan = planned.plan(bounds), replays[identity]?.uid == plan.uid else { return }
         replays[identity]?.bounds = bounds
-        if let claim = RedriveClaim(replay, bounds), await isBehind(claim, replay, broker) { return }
+        if await isBehind(plan, identity, broker) { return }
         let run = ReplayRun(
             plan: plan, log: broker.log, cursors: broker.cursors, door: broker.door, sinks: sinks,
             executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed(),
@@ -204,6 +211,7 @@ extension Controller {
         service.run = run
         service.fingerprint = planned.fingerprint
         service.isHeld = true
+        service.isRetried = service.isRetried && !replay.spec.isCancelled
         service.behind = nil
         (service.rate, service.maxInFlight) = (plan.rate, plan.maxInFlight)
         service.progress = progress
@@ -253,16 +261,11 @@ extension Controller {
         if replays[identity]?.uid == service.uid { replays[identity] = service }
     }
 
+    /// That one has failed, the run itself has said.
     private func report(_ progress: ReplayProgress, of identity: ResourceIdentity) {
-        var metadata: Logger.Metadata = [LogKey.resource: "\(identity)", LogKey.events: "\(progress.delivered)"]
-        switch progress.state {
-        case .completed: logger.notice(LogMessage.replayCompleted, metadata: metadata)
-        case .cancelled: logger.notice(LogMessage.replayCancelled, metadata: metadata)
-        case .failed:
-            metadata[LogKey.error] = "\(progress.message ?? "")"
-            logger.error(LogMessage.replayFailed, metadata: metadata)
-        case .pending, .running, .paused: break
-        }
+        let metadata: Logger.Metadata = [LogKey.resource: "\(identity)", LogKey.events: "\(progress.delivered)"]
+        if progress.state == .completed { logger.notice(LogMessage.replayCompleted, metadata: metadata) }
+        if progress.state == .cancelled { logger.notice(LogMessage.replayCancelled, metadata: metadata) }
     }
 }
 

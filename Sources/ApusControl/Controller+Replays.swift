@@ -16,7 +16,6 @@ extension Controller {
         let checked = try await check(made(replay))
         let counted = try await countedAtOnce(checked)
         try await insert(checked, counted: counted)
-        await reconcileReplays()
         return try await answer(replay.identity)
     }
 
@@ -54,7 +53,6 @@ extension Controller {
     ) async throws(ReplayRefusal) -> DocumentNode {
         let identity = ResourceIdentity(kind: Replay.kind, namespace: namespace, name: name)
         try await write(replay, identity)
-        await reconcileReplays()
         return try await answer(identity)
     }
 
@@ -113,7 +111,8 @@ extension Controller {
         _ plan: ReplayPlan, _ broker: BrokerService, sampleMax: Int
     ) async throws(ReplayRefusal) -> ReplaySurvey {
         do throws(LogError) {
-            return try await ReplaySurvey.take(plan, broker.log, broker.cursors, sampleMax: sampleMax)
+            return try await ReplaySurvey.take(
+                plan, log: broker.log, cursors: broker.cursors, sampleMax: sampleMax)
         } catch {
             throw .log(error)
         }
@@ -128,12 +127,10 @@ extension Controller {
     }
 
     private func refuseOverlap(_ checked: Checked) async throws(ReplayRefusal) {
-        guard let broker = checked.broker, let bounds = checked.bounds,
-            let claim = RedriveClaim(checked.planned.replay, bounds)
-        else { return }
+        guard let broker = checked.broker, let bounds = checked.bounds, let plan = checked.planned.plan(bounds) else { return }
         let conflict: RedriveConflict?
         do throws(LogError) {
-            conflict = try await self.conflict(of: claim, in: broker.log) { replays[$0]?.broker == broker.key }
+            conflict = try await self.conflict(of: plan, broker)
         } catch {
             throw .log(error)
         }
@@ -157,6 +154,7 @@ extension Controller {
         service.bounds = checked.bounds
         service.counted = counted
         replays[identity] = service
+        await turnReplays()
     }
 
     private func makeRoom(for replay: Replay) async throws(ReplayRefusal) {
@@ -185,7 +183,8 @@ extension Controller {
             row.resourceVersion = nextVersion
             try await store(row)
         }
-        if state == .failed, !new.spec.isPaused { replays[identity]?.isRetried = true }
+        if state == .failed, !new.spec.isPaused || new.spec.isCancelled { replays[identity]?.isRetried = true }
+        await turnReplays()
     }
 
     /// The wish as it will be kept: what the control plane gives stays.
@@ -233,7 +232,7 @@ extension Controller {
     }
 
     private func answer(_ identity: ResourceIdentity) async throws(ReplayRefusal) -> DocumentNode {
-        guard let document = await document(kind: Replay.resourceKind, namespace: identity.namespace, name: identity.name) else {
+        guard let document = await document(kind: ResourceKind.replay, namespace: identity.namespace, name: identity.name) else {
             throw .notFound(identity.name)
         }
         return document

@@ -2,7 +2,6 @@ import ApusDispatch
 import ApusPorts
 import ApusResources
 import CloudEvents
-import EventFilters
 
 /// What the controller knows of one Replay.
 struct ReplayService: Sendable {
@@ -52,9 +51,9 @@ struct ReplayService: Sendable {
 
     /// How it is, for people.
     func state(of spec: ReplaySpec) -> ReplayState {
+        if isAbandoned { return .cancelled }
         if refusal != nil { return .failed }
         if let progress, progress.state.isOver { return progress.state }
-        if isAbandoned { return .cancelled }
         if spec.isPaused { return .paused }
         guard let progress, run != nil, before == nil else { return .pending }
         return progress.state == .paused ? .pending : progress.state
@@ -64,51 +63,6 @@ struct ReplayService: Sendable {
     var pin: Int64? {
         guard !isOver || progress?.state == .failed else { return nil }
         return progress.map(\.next) ?? bounds?.from
-    }
-}
-
-extension ReplayRun {
-    /// The first of these dead letters that it is still to redrive.
-    func firstHeld(of records: [LogRecord]) -> Position? { records.first { holds($0) }?.position }
-}
-
-/// What a redrive that has not begun would take. Pure.
-struct RedriveClaim: Sendable {
-    let bounds: ReplayBounds
-    let selection: DeadLetterSelection
-    let filter: CompiledFilter
-
-    /// nil for a replay of events.
-    init?(_ replay: Replay, _ bounds: ReplayBounds) {
-        guard let letters = replay.spec.deadLetters, let filter = try? replay.compiledFilter() else { return nil }
-        self.bounds = bounds
-        selection = letters.selection
-        self.filter = filter
-    }
-
-    func takes(_ record: LogRecord) -> Bool {
-        let offset = record.position.offset
-        return offset >= bounds.from && offset < bounds.until && selection.takes(record)
-            && filter.matches(record.event.attributes)
-    }
-
-    /// Hands over the dead letters that are meant, some at a time, until `body` says false.
-    func pages(of log: any EventLog, _ body: ([LogRecord]) async -> Bool) async throws(LogError) {
-        if let offsets = selection.offsets {
-            let page = try await log.read(.dead, at: offsets.sorted()).filter(takes)
-            _ = page.isEmpty ? true : await body(page)
-            return
-        }
-        var next = bounds.from
-        while next < bounds.until, !Task.isCancelled {
-            var page: [LogRecord] = []
-            let end = try await log.scan(.dead, next..<bounds.until) { record in
-                if takes(record) { page.append(record) }
-                return page.count < Limits.readPageRecordsMax
-            }
-            next = page.count < Limits.readPageRecordsMax ? bounds.until : end.next
-            guard page.isEmpty ? true : await body(page) else { return }
-        }
     }
 }
 

@@ -39,6 +39,11 @@ public enum LogMessage {
     public static let sinkGaveUp: Logger.Message = "A dead letter sink gave up on a dead letter; it stays on the dead stream."
     public static let filterFailed: Logger.Message = "A filter met an evaluation error, which is no match."
 
+    public static let replayStarted: Logger.Message = "replay started"
+    public static let replayCompleted: Logger.Message = "replay completed"
+    public static let replayCancelled: Logger.Message = "replay cancelled"
+    public static let replayNotStarted: Logger.Message = "replay not started"
+
     public static let all: [Logger.Message] = [
         ready, ending, ended, dataPlaneListens, brokerOpened, brokerClosed, brokerNotOpened, windowNotFilled,
         triggerNotApplied, triggersNotRetired, resourceApplied, resourceRemoved, resourceForgotten,
@@ -46,5 +51,6 @@ public enum LogMessage {
         checkpointFailed, logTrimmed, logNotTrimmed, brokerCannotRead, triggerCannotRead, retriesCannotRead,
         cursorsNotStored, outcomeNotStored, eventsTrimmed, sourceStarted, sourceStopped, sourceFailed, recordPassed, sinkGaveUp,
         filterFailed,
+        replayStarted, replayCompleted, replayCancelled, replayNotStarted,
     ]
 }

@@ -52,6 +52,8 @@ extension Metric {
     public static let parked = Metric(
         "apus_trigger_parked", .gauge, labels: ["namespace", "broker", "trigger", "stream"], help: "Events that wait for a retry."
     )
+    public static let replays = Metric(
+        "apus_replays", .gauge, labels: ["namespace", "broker", "state"], help: "Replays of a broker that are in a state.")
     public static let sourceEmitted = Metric(
         "apus_source_events_total", .counter, labels: ["namespace", "kind", "source"],
         help: "Events of a source that its sink has.")
@@ -88,7 +90,7 @@ extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
         received, refused, appended, deduplicated, matched, filterErrors, delivered, retried, deadLettered, sinkGaveUp, lag,
-        inFlight, parked, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds, queueWaitSeconds,
+        inFlight, parked, replays, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds, queueWaitSeconds,
         deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
         build,
     ]
