@@ -89,6 +89,10 @@ public enum Limits {
     public static let stateValueBytesMax = 65_536
     /// How much of a failed attempt's answer the passport shows.
     public static let traceTextBytesMax = 256
+    /// Outcomes of a replay that wait to become durable; at the bound it begins no attempt.
+    public static let replayOutcomesMax = 8192
+    /// How long a redrive goes by what it read of the dead letters' marks.
+    public static let redrivePageMilliseconds = 1000
 }
 
 extension Limits {
@@ -149,5 +153,7 @@ extension Limits {
         ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
         ("stateValueBytesMax", "\(Limits.stateValueBytesMax)", "bytes"),
         ("traceTextBytesMax", "\(Limits.traceTextBytesMax)", "bytes"),
+        ("replayOutcomesMax", "\(Limits.replayOutcomesMax)", "outcomes"),
+        ("redrivePageMilliseconds", "\(Limits.redrivePageMilliseconds)", "milliseconds"),
     ]
 }

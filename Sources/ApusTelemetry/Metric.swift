@@ -52,6 +52,11 @@ extension Metric {
     public static let parked = Metric(
         "apus_trigger_parked", .gauge, labels: ["namespace", "broker", "trigger", "stream"], help: "Events that wait for a retry."
     )
+    public static let replayDelivered = Metric(
+        "apus_replay_delivered_total", .counter, labels: ["namespace"], help: "Events that replays delivered.")
+    public static let replayFailed = Metric(
+        "apus_replay_failed_total", .counter, labels: ["namespace"],
+        help: "Events that replays gave up on: dead letters, and redrives that failed.")
     public static let sourceEmitted = Metric(
         "apus_source_events_total", .counter, labels: ["namespace", "kind", "source"],
         help: "Events of a source that its sink has.")
@@ -88,7 +93,8 @@ extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
         received, refused, appended, deduplicated, matched, filterErrors, delivered, retried, deadLettered, sinkGaveUp, lag,
-        inFlight, parked, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds, queueWaitSeconds,
+        inFlight, parked, replayDelivered, replayFailed, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable,
+        appendSeconds, queueWaitSeconds,
         deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
         build,
     ]
