@@ -101,6 +101,10 @@ public enum Limits {
     public static let replayCountedAtOnceMax = 20_000
     /// Events that a dry run shows.
     public static let replaySampleMax = 10
+    /// Outcomes of a replay that wait to become durable; at the bound it begins no attempt.
+    public static let replayOutcomesMax = 8192
+    /// How long a redrive goes by what it read of the dead letters' marks.
+    public static let redrivePageMilliseconds = 1000
 }
 
 extension Limits {
@@ -167,5 +171,7 @@ extension Limits {
         ("replayStopSeconds", "\(Limits.replayStopSeconds)", "seconds"),
         ("replayCountedAtOnceMax", "\(Limits.replayCountedAtOnceMax)", "records"),
         ("replaySampleMax", "\(Limits.replaySampleMax)", "events"),
+        ("replayOutcomesMax", "\(Limits.replayOutcomesMax)", "outcomes"),
+        ("redrivePageMilliseconds", "\(Limits.redrivePageMilliseconds)", "milliseconds"),
     ]
 }

@@ -54,6 +54,11 @@ extension Metric {
     )
     public static let replays = Metric(
         "apus_replays", .gauge, labels: ["namespace", "broker", "state"], help: "Replays of a broker that are in a state.")
+    public static let replayDelivered = Metric(
+        "apus_replay_delivered_total", .counter, labels: ["namespace"], help: "Events that replays delivered.")
+    public static let replayFailed = Metric(
+        "apus_replay_failed_total", .counter, labels: ["namespace"],
+        help: "Events that replays gave up on: dead letters, and redrives that failed.")
     public static let sourceEmitted = Metric(
         "apus_source_events_total", .counter, labels: ["namespace", "kind", "source"],
         help: "Events of a source that its sink has.")
@@ -90,7 +95,8 @@ extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
         received, refused, appended, deduplicated, matched, filterErrors, delivered, retried, deadLettered, sinkGaveUp, lag,
-        inFlight, parked, replays, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds, queueWaitSeconds,
+        inFlight, parked, replays, replayDelivered, replayFailed, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable,
+        appendSeconds, queueWaitSeconds,
         deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
         build,
     ]
