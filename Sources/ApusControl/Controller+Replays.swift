@@ -19,28 +19,18 @@ extension Controller {
         return try await answer(replay.identity)
     }
 
-    /// What a replay would send: its status has the bounds, how many deliveries there are, and a sample of the events in the
-    /// annotations ``ReplaySample``. Nothing is begun or kept.
+    /// What a replay would send: a document of the kind `ReplaySurvey`. Nothing is begun or kept. Refused as
+    /// ``createReplay(_:)`` would be.
     package func surveyReplay(_ replay: Replay) async throws(ReplayRefusal) -> DocumentNode {
         let checked = try await check(made(replay))
         try await refuseOverlap(checked)
         guard let broker = checked.broker, let bounds = checked.bounds else {
             throw .unavailable("The log of broker \(replay.spec.broker) is not open.")
         }
-        var answer = checked.planned.replay
-        answer.metadata.uid = ""
-        var progress = ReplayStatus(
-            state: .pending, from: "\(Position(offset: bounds.from))", until: "\(Position(offset: bounds.until))")
-        if let plan = checked.planned.plan(bounds) {
-            let survey = try await survey(plan, broker, sampleMax: Limits.replaySampleMax)
-            progress.counted = Int64(survey.matched)
-            progress.annotations = ReplaySample.annotations(of: survey)
+        guard let plan = checked.planned.plan(bounds) else {
+            throw .invalid("spec.sink", checked.planned.unresolved)
         }
-        let facts = ReplayFacts(
-            sink: checked.planned.sink, target: checked.planned.readiness, progress: progress)
-        answer.status.annotations = progress.annotations
-        answer.status = ReplayStatus.make(answer, facts: facts, now: environment.now())
-        return answer.document()
+        return try await survey(plan, broker, sampleMax: Limits.replaySampleMax).document(of: plan)
     }
 
     /// Takes a replay's new wish, whole: its pace, its pause, or its end. One that failed goes on where it was when it is written

@@ -46,6 +46,13 @@ struct PlannedReplay: Sendable {
 
     var stream: Stream { replay.spec.deadLetters == nil ? .events : .dead }
 
+    /// Why it cannot begin.
+    var unresolved: String {
+        if case .failed(let message) = sink { return message }
+        if case .notReady(_, let message) = readiness { return message }
+        return "There is nobody to deliver to."
+    }
+
     /// nil where it cannot begin.
     func plan(_ bounds: ReplayBounds) -> ReplayPlan? {
         guard let target, let filter = try? replay.compiledFilter() else { return nil }

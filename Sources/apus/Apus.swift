@@ -16,7 +16,7 @@ struct Apus: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Serve.self, Send.self, Listen.self, Get.self, Describe.self, Check.self, Match.self, CESQL.self, Explain.self,
-            CronCommand.self,
+            ReplayCommand.self, CronCommand.self,
             VersionCommand.self,
         ])
 
