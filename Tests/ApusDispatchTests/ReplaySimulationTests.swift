@@ -163,7 +163,7 @@ private final class ReplayHistory {
         case 0..<3 where !harness.log.isCrashed:
             let attributes = ["type": Bool.random(using: &random) ? "a" : "b", "partitionkey": "k0", "weight": "9"]
             harness.log.seed([.sample("live", attributes)])
-            harness.log.seed([.letter("live", of: "t0", attributes)], on: .dead)
+            harness.log.seed([.letter("live", of: "t0", .rejected, at: 0, hops: 255, attributes)], on: .dead)
         case 3: harness.executor.start { await run.pause() }
         case 4, 5: harness.executor.start { await run.resume() }
         case 6:

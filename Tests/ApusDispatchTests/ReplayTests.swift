@@ -14,7 +14,8 @@ import Testing
         harness.send(20..<30)
         let filter = FilterExpression.exact([AttributePredicate(name: "type", value: "test")])
         let progress = try harness.finished(.sample(harness, from: 5, until: 25, filter: [filter]))
-        #expect(harness.delivered() == (5..<10).map(String.init) + (20..<25).map(String.init))
+        let ids = (5..<10).map { "\($0)" } + (20..<25).map { "\($0)" }
+        #expect(harness.delivered() == ids)
         #expect(progress.state == .completed)
         #expect(progress.scanned == 20)
         #expect(progress.matched == 10)
