@@ -46,11 +46,12 @@ extension Controller {
             }
         }
         do {
-            try await store.write([], forget: [identity])
+            try await store.write([], forget: [identity, ReplayOverride.key(of: identity)])
         } catch {
             throw .unavailable("The node's store cannot be written: \(error)")
         }
         stored[identity] = nil
+        stored[ReplayOverride.key(of: identity)] = nil
         resources[identity] = nil
         replays[identity] = nil
         logger.notice(LogMessage.resourceRemoved, metadata: [LogKey.resource: "\(identity)"])
@@ -89,6 +90,8 @@ extension Controller {
         }
         progress.counted = service.counted.map(Int64.init)
         if progress.state == .completed, let seen = service.progress { progress.counted = Int64(seen.matched) }
+        // What it would need is of no account any more.
+        if progress.state == .completed || progress.state == .cancelled { facts.target = .ready }
         if let sentence = service.sentence(of: replay.spec) { progress.message = sentence }
         facts.progress = progress
         return facts

@@ -126,10 +126,14 @@ extension Controller {
     private func look(at planned: PlannedReplay) async {
         let identity = planned.replay.identity
         guard let broker = services[planned.replay.broker], await load(planned.replay, broker),
-            var service = replays[identity], !service.isOver
+            var service = replays[identity]
         else { return }
         service.sink = planned.sink
         service.target = planned.readiness
+        guard !service.isOver else {
+            replays[identity] = service
+            return
+        }
         if let run = service.run { service = await seen(service, run, planned) }
         replays[identity] = service
         guard service.run == nil, !service.isOver else { return }
