@@ -161,7 +161,7 @@ let package = Package(
             "ApusControlTests",
             [
                 "ApusControl", "ApusDispatch", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting", "ApusRegistry",
-                "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
+                "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", "TestSupport", logging,
             ]),
         tests(
             "BrokerSQLiteTests",

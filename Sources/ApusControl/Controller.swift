@@ -72,6 +72,9 @@ package actor Controller {
     var sourceServices: [ResourceIdentity: SourceService] = [:]
     /// Sources that have been cancelled and have not let go yet: another of the same name has to wait.
     var leavingSources: Set<ResourceIdentity> = []
+    var replays: [ResourceIdentity: ReplayService] = [:]
+    /// Who changes what replays there are and what they do.
+    let replayTurn = Turnstile()
     /// The node ends: logs are being closed, and nothing may open or trim one, or start a source.
     private(set) var isEnding = false
 
@@ -93,7 +96,9 @@ package actor Controller {
     /// Takes up what is stored, then what the files say, and starts it all.
     package func start() async throws {
         for resource in try await store.loadAll() { stored[resource.key] = resource }
-        for resource in stored.values where resource.removedAt == nil { adopt(resource) }
+        for resource in stored.values where resource.removedAt == nil && resource.key.kind != ReplayOverride.kind {
+            adopt(resource)
+        }
         await applyFiles()
         await reconcile()
     }
@@ -119,8 +124,10 @@ package actor Controller {
             if turn.isMultiple(of: 10), failures.values.contains(where: \.isTransient) || !triggerFailures.isEmpty {
                 await reconcile()
             }
+            await pollReplays(isLongTurn: turn.isMultiple(of: 10))
             if turn.isMultiple(of: 300) {
                 await forgetExpired()
+                await forgetEndedReplays()
                 await trim()
             }
         }
@@ -131,6 +138,7 @@ package actor Controller {
         isEnding = true
         // Before the logs: what a source has in hand becomes durable.
         await stopSources { _, _ in true }
+        await stopReplays(within: limit)
         await withDiscardingTaskGroup { group in
             for service in services.values {
                 service.history.close()
@@ -144,7 +152,7 @@ package actor Controller {
     }
 
     /// Applies all manifest files together, or none of them (promise 23).
-    private func applyFiles() async {
+    func applyFiles() async {
         guard let files = settings.files else {
             await apply(Manifests(), covers: { _ in false })
             return
@@ -178,14 +186,16 @@ package actor Controller {
         }
         let plan = FilePlan(
             desired: desired, stored: stored, covers: covers, now: environment.now(),
-            nextVersion: (stored.values.map(\.resourceVersion).max() ?? 0) + 1, makeUID: environment.makeUID)
+            nextVersion: nextVersion, makeUID: environment.makeUID)
         guard !plan.writes.isEmpty else { return }
+        let dropped = ReplayOverride.dropped(by: plan.writes, stored: stored)
         do {
-            try await store.write(plan.writes, forget: [])
+            try await store.write(plan.writes, forget: dropped)
         } catch {
             logger.error(LogMessage.manifestsNotStored, metadata: [LogKey.error: "\(error)", LogKey.changed: "nothing"])
             return
         }
+        for key in dropped { stored[key] = nil }
         for resource in plan.writes {
             stored[resource.key] = resource
             if resource.removedAt == nil { adopt(resource) } else { resources[resource.key] = nil }
@@ -195,14 +205,20 @@ package actor Controller {
         }
     }
 
+    var nextVersion: Int64 { (stored.values.map(\.resourceVersion).max() ?? 0) + 1 }
+
     /// Takes a stored document as desired; keeps the status that is known.
-    private func adopt(_ row: StoredResource) {
+    func adopt(_ row: StoredResource) {
         do {
             var resource = try Resource(json: Array(row.document.utf8), catalog: catalog)
             resource.metadata.uid = row.uid
             resource.metadata.generation = row.generation
             resource.metadata.resourceVersion = row.resourceVersion
             resource.metadata.creationTimestamp = row.createdAt
+            if case .replay(let replay) = resource, let over = stored[ReplayOverride.key(of: row.key)] {
+                resource = .replay(ReplayOverride(over.document)?.applied(to: replay) ?? replay)
+                resource.metadata.resourceVersion = max(row.resourceVersion, over.resourceVersion)
+            }
             if let known = resources[row.key] { resource.takeStatus(from: known) }
             resources[row.key] = resource
         } catch {
