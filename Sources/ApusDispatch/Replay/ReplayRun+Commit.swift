@@ -146,7 +146,11 @@ extension ReplayRun {
         case .success(let first): succeeded(flight, first)
         case .failure(let error): failed(flight, error)
         }
-        if !pending.letters.isEmpty || current.state != durable?.state || isDraining { commit() } else if isDirty || commitFailures > 0 { armCommit() }
+        if !pending.letters.isEmpty || current.state != durable?.state || isDraining {
+            commit()
+        } else if isDirty || commitFailures > 0 {
+            armCommit()
+        }
         queueTurn()
         checkQuiet()
     }
