@@ -140,7 +140,7 @@ struct ReplayLane {
                 pass(to: min(end, until))
                 continue
             }
-            if let record = item.record, selection.wants(record, plan), !skips(item.offset, &progress) {
+            if !skips(item.offset, &progress), let record = item.record, selection.wants(record, plan) {
                 return mayTake(record, maxInFlight) ? .event(item) : .full
             }
             budget -= 1

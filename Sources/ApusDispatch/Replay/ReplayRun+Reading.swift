@@ -29,10 +29,12 @@ extension ReplayRun {
         guard mayBegin else { return }
         var budget = bounds.turnRecords
         let first = firstLane
-        firstLane = lanes.isEmpty ? 0 : (first + 1) % lanes.count
         for step in lanes.indices {
-            guard budget > 0 else { break }
-            guard advance((first + step) % lanes.count, &budget) else { break }
+            let index = (first + step) % lanes.count
+            guard advance(index, &budget), budget > 0 else {
+                firstLane = (index + 1) % lanes.count
+                break
+            }
         }
         if budget <= 0 { queueTurn() }
         armCommit()

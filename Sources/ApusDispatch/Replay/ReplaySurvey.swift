@@ -26,8 +26,8 @@ package struct ReplaySurvey: Sendable {
 
     /// Reads the whole range. `sampleMax` bounds ``sample``; `others` are the redrives that run now.
     ///
-    /// Fails with ``LogError/trimmed(oldest:)`` where the range begins before the oldest record. Ends early, with what it has, where
-    /// the task is cancelled.
+    /// Fails with ``LogError/trimmed(oldest:)`` where the range begins before the oldest record. Ends early, with what it has,
+    /// where the task is cancelled.
     package static func take(
         _ plan: ReplayPlan, log: any EventLog, cursors: any CursorStore, sampleMax: Int, besides others: [ReplayRun] = []
     ) async throws(LogError) -> ReplaySurvey {
