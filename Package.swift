@@ -140,7 +140,10 @@ let package = Package(
             ]),
         tests(
             "ApusHistoryTests",
-            ["ApusHistory", "ApusPorts", "ApusResources", "BrokerMemory", "ApusTesting", "EventFilters", "CloudEvents"]),
+            [
+                "ApusHistory", "ApusPorts", "ApusResources", "BrokerMemory", "BrokerSQLite", "ApusTesting", "EventFilters",
+                "CloudEvents", "TestSupport",
+            ]),
         tests(
             "ApusDeliveryTests",
             ["ApusDelivery", "ApusHTTP", "ApusPorts", "CloudEvents", "ApusTelemetry", nio, nioPosix, nioTLS]),

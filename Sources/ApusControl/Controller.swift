@@ -71,6 +71,7 @@ package actor Controller {
     var sourceServices: [ResourceIdentity: SourceService] = [:]
     /// Sources that have been cancelled and have not let go yet: another of the same name has to wait.
     var leavingSources: Set<ResourceIdentity> = []
+    var deadLettersInHand: Set<DeadLetterHold> = []
     /// The node ends: logs are being closed, and nothing may open or trim one, or start a source.
     private(set) var isEnding = false
 

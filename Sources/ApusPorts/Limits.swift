@@ -89,6 +89,16 @@ public enum Limits {
     public static let stateValueBytesMax = 65_536
     /// How much of a failed attempt's answer the passport shows.
     public static let traceTextBytesMax = 256
+    /// Records of a dead stream that one list, plan or purge looks at before it says where to go on.
+    public static let deadLetterRecordsScannedMax = 100_000
+    /// Dead letters of one page.
+    public static let deadLettersPageMax = 1000
+    /// Kinds of error that are told apart; the letters of further ones are counted together.
+    public static let deadLetterGroupsMax = 1000
+    /// Dead letters that one commit of a purge marks.
+    public static let deadLetterMarksMax = 500
+    /// Positions that a list, a purge or a redrive may name.
+    public static let deadLetterPositionsMax = 1000
 }
 
 extension Limits {
@@ -149,5 +159,10 @@ extension Limits {
         ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
         ("stateValueBytesMax", "\(Limits.stateValueBytesMax)", "bytes"),
         ("traceTextBytesMax", "\(Limits.traceTextBytesMax)", "bytes"),
+        ("deadLetterRecordsScannedMax", "\(Limits.deadLetterRecordsScannedMax)", "records"),
+        ("deadLettersPageMax", "\(Limits.deadLettersPageMax)", "letters"),
+        ("deadLetterGroupsMax", "\(Limits.deadLetterGroupsMax)", "groups"),
+        ("deadLetterMarksMax", "\(Limits.deadLetterMarksMax)", "marks"),
+        ("deadLetterPositionsMax", "\(Limits.deadLetterPositionsMax)", "positions"),
     ]
 }
