@@ -99,6 +99,18 @@ public enum Limits {
     public static let deadLetterMarksMax = 500
     /// Positions that a list, a purge or a redrive may name.
     public static let deadLetterPositionsMax = 1000
+    /// Records of a log that one request looks at; a page may come back short, with a cursor to go on.
+    public static let scannedRecordsMax = 100_000
+    public static let scannedBytesMax = 268_435_456
+    /// Events of one page of a list.
+    public static let listedEventsMax = 1000
+    /// What the events of one page are together, before they are written as JSON.
+    public static let listedBytesMax = 4_194_304
+    /// Live tails of the log that a node serves at once.
+    public static let openTailsMax = 64
+    /// A live tail that has nothing to say says so this often.
+    public static let tailKeepAliveSeconds = 15
+    public static let tailPageRecordsMax = 256
 }
 
 extension Limits {
@@ -164,5 +176,12 @@ extension Limits {
         ("deadLetterGroupsMax", "\(Limits.deadLetterGroupsMax)", "groups"),
         ("deadLetterMarksMax", "\(Limits.deadLetterMarksMax)", "marks"),
         ("deadLetterPositionsMax", "\(Limits.deadLetterPositionsMax)", "positions"),
+        ("scannedRecordsMax", "\(Limits.scannedRecordsMax)", "records"),
+        ("scannedBytesMax", "\(Limits.scannedBytesMax)", "bytes"),
+        ("listedEventsMax", "\(Limits.listedEventsMax)", "events"),
+        ("listedBytesMax", "\(Limits.listedBytesMax)", "bytes"),
+        ("openTailsMax", "\(Limits.openTailsMax)", "tails"),
+        ("tailKeepAliveSeconds", "\(Limits.tailKeepAliveSeconds)", "seconds"),
+        ("tailPageRecordsMax", "\(Limits.tailPageRecordsMax)", "records"),
     ]
 }

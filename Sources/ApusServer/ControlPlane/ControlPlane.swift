@@ -12,6 +12,7 @@ package import NIOPosix
 ///     GET /apis  /apis/{group}/{version}
 ///     GET /apis/{group}/{version}/{plural}
 ///     GET /apis/{group}/{version}/namespaces/{namespace}/{plural}[/{name}]
+///     GET /v1/namespaces/{namespace}/brokers/{name}/events…     see EventRoutes
 package struct ControlPlane: Sendable {
     let controller: Controller
     private let meters: Meters
@@ -36,6 +37,7 @@ package struct ControlPlane: Sendable {
         addHealth(to: router)
         addResources(to: router)
         addDeadLetters(to: router)
+        addEvents(to: router, group: group)
         router.add(middleware: NotFound())
         let application = Application(
             router: router, configuration: .init(address: .hostname(host, port: port)),
