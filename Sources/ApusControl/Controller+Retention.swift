@@ -81,7 +81,7 @@ extension Controller {
             let broker = ResourceIdentity(
                 kind: Broker.kind, namespace: trigger.metadata.namespace, name: trigger.brokerName)
             try await services[broker]?.dispatcher.forget(trigger.metadata.name)
-        case .configMap: break
+        case .configMap, .replay: break
         case .source: try await sources?.progress.forgetProgress(of: row.uid)
         }
     }

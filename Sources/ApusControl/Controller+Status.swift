@@ -104,7 +104,7 @@ extension Controller {
             if let report = sourceServices[identity]?.report { annotations.merge(report.annotations) { $1 } }
             source.status.annotations = annotations
             return Resource.source(source).document()
-        case .configMap: return resource.document()
+        case .configMap, .replay: return resource.document()
         }
     }
 

@@ -235,6 +235,9 @@ extension Resource {
         case (.source(var new), .source(let old)):
             new.status = old.status
             self = .source(new)
+        case (.replay(var new), .replay(let old)):
+            new.status = old.status
+            self = .replay(new)
         default: break
         }
     }

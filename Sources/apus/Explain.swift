@@ -13,6 +13,7 @@ struct Explain: ParsableCommand {
               apus explain trigger.spec.delivery
               apus explain broker.spec.delivery.backoffPolicy
               apus explain pingsource
+              apus explain replay
               apus explain limits
             """)
 
