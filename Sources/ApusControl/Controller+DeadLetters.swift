@@ -23,9 +23,9 @@ package struct DeadLetterPurge: Sendable, Equatable {
 extension Controller {
     /// Appends a changed copy of a dead letter, and marks both.
     ///
-    /// The original is marked in the copy's own transaction, where the log can. The copy's offset is not known before it: a second
-    /// commit gives each the other's. A crash between the two leaves the original edited and the copy to be redriven, and
-    /// ``BrokerHistory/deadLetter(at:)`` finds the copy by itself.
+    /// The original is marked in the copy's own transaction, where the log can. The copy's offset is not known before it, so a
+    /// second commit gives each the other's. A crash between the two leaves the original edited and the copy to be redriven,
+    /// and ``BrokerHistory/deadLetter(at:)`` finds the copy by itself.
     ///
     /// - Parameters:
     ///   - position: In the dead stream.
@@ -92,24 +92,29 @@ extension Controller {
         var query = query
         query.states.remove(.purged)
         var total: DeadLetterPurge?
-        do throws(LogError) {
-            repeat {
-                let page = try await history.deadLetters(query, limit: Limits.deadLetterMarksMax)
+        repeat {
+            let page: DeadLetterPage
+            do throws(HistoryError) {
+                page = try await history.deadLetters(query, limit: Limits.deadLetterMarksMax)
+            } catch {
+                throw DeadLetterRefusal(error)
+            }
+            do throws(LogError) {
                 if !page.lines.isEmpty { try await commit(page.lines.map { $0.purged(at: environment.now()) }, to: service) }
-                var reach = page.reach
-                reach.scanned += total?.reach.scanned ?? 0
-                reach.damaged += total?.reach.damaged ?? 0
-                reach.range = total?.reach.range ?? reach.range
-                total = DeadLetterPurge(purged: (total?.purged ?? 0) + page.lines.count, reach: reach)
-                query.before = reach.next
-                if reach.next != nil, reach.scanned >= Limits.deadLetterRecordsScannedMax {
-                    total?.reach.isIncomplete = true
-                    break
-                }
-            } while query.before != nil && !Task.isCancelled
-        } catch {
-            throw DeadLetterRefusal(error)
-        }
+            } catch {
+                throw DeadLetterRefusal(error)
+            }
+            var reach = page.reach
+            reach.scanned += total?.reach.scanned ?? 0
+            reach.damaged += total?.reach.damaged ?? 0
+            reach.range = total?.reach.range ?? reach.range
+            total = DeadLetterPurge(purged: (total?.purged ?? 0) + page.lines.count, reach: reach)
+            query.before = reach.next
+            if reach.next != nil, reach.scanned >= Limits.scannedRecordsMax {
+                total?.reach.isIncomplete = true
+                break
+            }
+        } while query.before != nil && !Task.isCancelled
         guard let total else { preconditionFailure("a purge looks at one page at least") }
         return total
     }

@@ -34,6 +34,15 @@ package struct DeadLetterRefusal: Error, Sendable, Equatable {
         }
     }
 
+    package init(_ error: HistoryError) {
+        switch error {
+        case .invalid: self.init(status: 400, code: "invalid-parameter", message: error.sentence, field: error.field)
+        case .trimmed: self.init(status: 410, code: "trimmed", message: error.sentence, field: error.field)
+        case .ahead: self.init(status: 404, code: "not-there-yet", message: error.sentence, field: error.field)
+        case .log(let error): self.init(error)
+        }
+    }
+
     package init(_ error: LogError) {
         switch error {
         case .trimmed: self.init(status: 410, code: "trimmed", message: error.sentence)

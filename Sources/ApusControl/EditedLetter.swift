@@ -19,7 +19,7 @@ enum EditedLetter {
     ) throws(DeadLetterRefusal) -> EventRecord {
         try checkEditable(original)
         let old = original.record.event
-        let oldData = data(of: old)
+        let oldData = RecordDocument.data(of: old)?.bytes
         var event: CloudEvent
         do throws(CloudEventError) {
             event = try JSONFormat.decode(json)
@@ -84,12 +84,6 @@ enum EditedLetter {
         } catch {
             throw IntakeRefusal(error)
         }
-    }
-
-    private static func data(of record: EventRecord) -> [UInt8]? {
-        guard record.hasData else { return nil }
-        if record.mode == .binary { return record.body }
-        return (try? JSONFormat.data(in: record.body))?.bytes ?? nil
     }
 
     /// The same bytes, or the same JSON.

@@ -6,7 +6,7 @@ extension BrokerHistory {
     /// A page of dead letters, the newest first.
     ///
     /// - Parameter limit: How many at most.
-    package func deadLetters(_ query: DeadLetterQuery, limit: Int) async throws(LogError) -> DeadLetterPage {
+    package func deadLetters(_ query: DeadLetterQuery, limit: Int) async throws(HistoryError) -> DeadLetterPage {
         var lines: [DeadLetterLine] = []
         let reach = try await walk(query) { line in
             lines.append(line)
@@ -16,7 +16,7 @@ extension BrokerHistory {
     }
 
     /// Dead letters by trigger, reason and kind of error, the largest group first.
-    package func deadLetterGroups(_ query: DeadLetterQuery) async throws(LogError) -> DeadLetterGroups {
+    package func deadLetterGroups(_ query: DeadLetterQuery) async throws(HistoryError) -> DeadLetterGroups {
         var groups: [DeadLetterGroup.Key: DeadLetterGroup] = [:]
         var (others, count) = (0, 0)
         let reach = try await walk(query) { line in
@@ -41,34 +41,39 @@ extension BrokerHistory {
     }
 
     /// Hands the letters of a query to `body`, the newest first, until it says false, until there are no more, or until
-    /// ``Limits/deadLetterRecordsScannedMax`` records were looked at.
+    /// ``Limits/scannedRecordsMax`` records were looked at.
     private func walk(
         _ query: DeadLetterQuery, _ body: (DeadLetterLine) -> Bool
-    ) async throws(LogError) -> DeadLetterReach {
+    ) async throws(HistoryError) -> DeadLetterReach {
         let range = try await range(of: query)
         var reach = DeadLetterReach(range: range)
         var end = min(range.upperBound, query.before ?? .max)
         var named = query.selection.offsets.map { $0.filter { range.contains($0) && $0 < end }.sorted() }
         while end > range.lowerBound, !Task.isCancelled {
-            guard reach.scanned < Limits.deadLetterRecordsScannedMax else {
+            guard reach.scanned < Limits.scannedRecordsMax else {
                 reach.isIncomplete = true
                 reach.next = end
                 return reach
             }
-            let window: DeadLetterWindow
-            if let offsets = named {
-                guard let first = offsets.suffix(Self.namedRecords).first else { break }
-                window = try await self.window(at: offsets.suffix(Self.namedRecords), query)
-                named = offsets.dropLast(Self.namedRecords)
-                end = first
-            } else {
-                let start = max(range.lowerBound, end - Self.windowOffsets)
-                window = try await self.window(start..<end, query)
-                end = start
+            let window: DeadLetterWindow, lines: [DeadLetterLine]
+            do throws(LogError) {
+                if let offsets = named {
+                    guard let first = offsets.suffix(Self.namedRecords).first else { break }
+                    window = try await self.window(at: offsets.suffix(Self.namedRecords), query)
+                    named = offsets.dropLast(Self.namedRecords)
+                    end = first
+                } else {
+                    let start = max(range.lowerBound, end - Self.windowOffsets)
+                    window = try await self.window(start..<end, query)
+                    end = start
+                }
+                lines = try await marked(window.records)
+            } catch {
+                throw HistoryError(error)
             }
             reach.scanned += window.scanned
             reach.damaged += window.damaged
-            for line in try await marked(window.records).reversed() where query.states.contains(line.state) {
+            for line in lines.reversed() where query.states.contains(line.state) {
                 guard body(line) else {
                     reach.next = line.position.offset > range.lowerBound ? line.position.offset : nil
                     return reach
@@ -90,22 +95,11 @@ extension BrokerHistory {
         var damaged = 0
     }
 
-    private func range(of query: DeadLetterQuery) async throws(LogError) -> Range<Int64> {
-        let bounds = log.bounds(of: .dead)
-        let from = try await offset(of: query.from, bounds), until = try await offset(of: query.until, bounds)
-        // A trim may come between the bounds and the reading of a time.
-        if case .position = query.from, from < bounds.oldest.offset { throw .trimmed(oldest: bounds.oldest) }
-        let start = max(from, bounds.oldest.offset)
-        return start..<max(start, min(until, bounds.next.offset))
-    }
-
-    private func offset(of point: LogPoint, _ bounds: StreamBounds) async throws(LogError) -> Int64 {
-        switch point {
-        case .earliest: bounds.oldest.offset
-        case .latest: bounds.next.offset
-        case .position(_, let offset): offset
-        case .time(let moment): try await log.position(in: .dead, at: moment).offset
-        }
+    private func range(of query: DeadLetterQuery) async throws(HistoryError) -> Range<Int64> {
+        let range = try await range(query.from, query.until, in: .dead)
+        // A trim may have come since a time was looked up.
+        let oldest = log.bounds(of: .dead).oldest.offset
+        return max(range.lowerBound, oldest)..<max(range.upperBound, oldest)
     }
 
     private func window(_ range: Range<Int64>, _ query: DeadLetterQuery) async throws(LogError) -> DeadLetterWindow {

@@ -97,7 +97,7 @@ extension BrokerHistory {
         if let copy = mark?.copy { return [Position(offset: copy)] }
         guard mark?.state == .edited else { return [] }
         let start = record.position.offset + 1
-        let end = min(log.bounds(of: .dead).next.offset, start + Int64(Limits.deadLetterRecordsScannedMax))
+        let end = min(log.bounds(of: .dead).next.offset, start + Int64(Limits.scannedRecordsMax))
         var found: [Position] = []
         _ = try await log.scan(.dead, start..<max(start, end)) { later in
             if let copy = later.event.deadLetter, copy.reason == .edited, copy.position == letter.position,

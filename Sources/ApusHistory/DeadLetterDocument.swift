@@ -66,9 +66,12 @@ extension DeadLetterGroups {
 }
 
 extension DeadLetterDetail {
+    /// The record (``RecordDocument``) with what became of it.
     package var document: DocumentNode {
-        .mapping([
-            ("position", .string("\(record.position)")), ("time", .string(record.appendedAt.rfc3339)),
+        var record = self.record
+        record.event.deadLetter = nil
+        guard case .mapping(let members) = RecordDocument.node(record).content else { return RecordDocument.node(record) }
+        let known = DocumentNode.mapping([
             ("state", .string(state.rawValue)), ("trigger", .string(letter.trigger)),
             ("reason", .string(letter.reason.rawValue)), ("status", .integer(letter.status)),
             ("error", .string(ErrorSignature(status: letter.status, body: letter.body).text)),
@@ -76,11 +79,13 @@ extension DeadLetterDetail {
             ("destination", .string(letter.destination)), ("firstAttemptTime", .string(letter.firstAttemptAt.rfc3339)),
             ("lastAttemptTime", .string(letter.lastAttemptAt.rfc3339)),
             ("original", letter.reason == .unreadable ? nil : .string("\(letter.position)")),
-            ("event", EventJSON.document(of: record.event)), ("mark", mark?.document),
+            ("mark", mark?.document),
             ("trail", .sequence(attempts.map(\.document))), ("laterAttempts", .sequence(later.map(\.document))),
             ("copies", copies.isEmpty ? nil : .sequence(copies.map { .string("\($0)") })),
             ("copyOf", original.map { .string("\($0)") }),
         ])
+        guard case .mapping(let more) = known.content else { return known }
+        return DocumentNode(.mapping(members + more))
     }
 }
 

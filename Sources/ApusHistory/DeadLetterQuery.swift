@@ -50,7 +50,7 @@ package struct DeadLetterReach: Sendable, Equatable {
     package var damaged = 0
     /// Where the next page goes on (``DeadLetterQuery/before``); nil where there is nothing more.
     package var next: Int64?
-    /// More records would have been looked at than ``Limits/deadLetterRecordsScannedMax``.
+    /// More records would have been looked at than ``Limits/scannedRecordsMax``.
     package var isIncomplete = false
 }
 

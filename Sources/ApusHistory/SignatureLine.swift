@@ -87,7 +87,7 @@ struct SignatureLine {
         index = after
     }
 
-    /// Whether the run of letters, digits, dots and hyphens that ends here is a host: `localhost`, one with a dot, or after `://`.
+    /// Whether the letters, digits, dots and hyphens that end here are a host: `localhost`, one with a dot, or after `://`.
     private func isHost(endingAt end: Int) -> Bool {
         var start = end
         while start > 0, Self.isWord(line[start - 1]) || line[start - 1] == "." || line[start - 1] == "-" { start -= 1 }
@@ -143,9 +143,9 @@ struct SignatureLine {
             guard (1...3).contains(digits) else { return nil }
             at += digits
         }
-        let isWhole =
-            at == line.count || !Self.isWord(line[at]) && !(line[at] == "." && at + 1 < line.count && Self.isDigit(line[at + 1]))
-        return isWhole ? at - index : nil
+        let goesOn = at < line.count && Self.isWord(line[at])
+        let hasFifth = at + 1 < line.count && line[at] == "." && Self.isDigit(line[at + 1])
+        return goesOn || hasFifth ? nil : at - index
     }
 
     /// Where the shape ends: `d` is a digit, anything else itself.

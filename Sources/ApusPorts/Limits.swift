@@ -89,10 +89,6 @@ public enum Limits {
     public static let stateValueBytesMax = 65_536
     /// How much of a failed attempt's answer the passport shows.
     public static let traceTextBytesMax = 256
-    /// Records of a dead stream that one list, plan or purge looks at before it says where to go on.
-    public static let deadLetterRecordsScannedMax = 100_000
-    /// Dead letters of one page.
-    public static let deadLettersPageMax = 1000
     /// Kinds of error that are told apart; the letters of further ones are counted together.
     public static let deadLetterGroupsMax = 1000
     /// Dead letters that one commit of a purge marks.
@@ -111,6 +107,8 @@ public enum Limits {
     /// A live tail that has nothing to say says so this often.
     public static let tailKeepAliveSeconds = 15
     public static let tailPageRecordsMax = 256
+    /// Traces of one stream that wait for a commit, while commits fail; beyond it the oldest are dropped, and counted.
+    public static let pendingTracesMax = 65_536
 }
 
 extension Limits {
@@ -171,8 +169,6 @@ extension Limits {
         ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
         ("stateValueBytesMax", "\(Limits.stateValueBytesMax)", "bytes"),
         ("traceTextBytesMax", "\(Limits.traceTextBytesMax)", "bytes"),
-        ("deadLetterRecordsScannedMax", "\(Limits.deadLetterRecordsScannedMax)", "records"),
-        ("deadLettersPageMax", "\(Limits.deadLettersPageMax)", "letters"),
         ("deadLetterGroupsMax", "\(Limits.deadLetterGroupsMax)", "groups"),
         ("deadLetterMarksMax", "\(Limits.deadLetterMarksMax)", "marks"),
         ("deadLetterPositionsMax", "\(Limits.deadLetterPositionsMax)", "positions"),
@@ -183,5 +179,6 @@ extension Limits {
         ("openTailsMax", "\(Limits.openTailsMax)", "tails"),
         ("tailKeepAliveSeconds", "\(Limits.tailKeepAliveSeconds)", "seconds"),
         ("tailPageRecordsMax", "\(Limits.tailPageRecordsMax)", "records"),
+        ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),
     ]
 }

@@ -60,7 +60,9 @@ import Testing
         #expect(
             try await found(DeadLetterQuery(from: .position(lane: 0, offset: 1), until: .position(lane: 0, offset: 3))) == [2, 1])
         #expect(try await found(DeadLetterQuery(from: .latest)).isEmpty)
-        #expect(try await found(DeadLetterQuery(from: .position(lane: 0, offset: 3), until: .earliest)).isEmpty)
+        await #expect(throws: HistoryError.self) {
+            _ = try await found(DeadLetterQuery(from: .position(lane: 0, offset: 3), until: .earliest))
+        }
         await desk.open.log.close()
     }
 
@@ -98,7 +100,7 @@ import Testing
     @Test func `that are too many for one look say where to go on`() async throws {
         let desk = try await LetterDesk("Memory")
         let more = 700
-        let records = (0..<(Limits.deadLetterRecordsScannedMax + more)).map { _ in
+        let records = (0..<(Limits.scannedRecordsMax + more)).map { _ in
             var record = LetterDesk.event("1")
             record.deadLetter = LetterDesk.letter()
             return record
@@ -106,7 +108,7 @@ import Testing
         try await desk.open.log.append(records, to: .dead)
         let first = try await desk.history.deadLetterGroups(DeadLetterQuery())
         #expect(first.reach.isIncomplete)
-        #expect(first.count >= Limits.deadLetterRecordsScannedMax && first.count < records.count)
+        #expect(first.count >= Limits.scannedRecordsMax && first.count < records.count)
         let rest = try await desk.history.deadLetterGroups(DeadLetterQuery(before: first.reach.next))
         #expect(!rest.reach.isIncomplete && rest.reach.next == nil)
         #expect(first.count + rest.count == records.count)
@@ -120,7 +122,7 @@ import Testing
         let oldest = desk.open.log.bounds(of: .dead).oldest
         #expect(oldest.offset > 0)
         #expect(try await desk.offsets(DeadLetterQuery()) == Array((oldest.offset..<10).reversed()))
-        await #expect(throws: LogError.trimmed(oldest: oldest)) {
+        await #expect(throws: HistoryError.trimmed(field: "from", oldest: oldest)) {
             _ = try await desk.offsets(DeadLetterQuery(from: .position(lane: 0, offset: 0)))
         }
         await #expect(throws: DeadLetterMiss.trimmed(oldest: oldest)) {

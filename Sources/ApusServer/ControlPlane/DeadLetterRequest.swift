@@ -5,150 +5,98 @@ import CloudEvents
 import EventFilters
 import Hummingbird
 
-/// What a request about dead letters selects: a query string's parameters, or a JSON body's members.
+/// Which dead letters a request is about: a query string's parameters, or the members of a purge's body.
 struct DeadLetterRequest {
-    /// By name, in the order in which they came.
-    private var values: [String: [String]] = [:]
-    private let names: [String]
-
     /// Those that say which letters are meant.
-    static let selectors = ["trigger", "reason", "type", "filter", "from", "until", "position", "state"]
+    private static let selectors = ["trigger", "reason", "type", "filter", "from", "until", "position"]
 
-    /// - Parameter names: What is understood besides ``selectors``.
-    init(_ request: Request, and names: [String]) throws {
-        self.names = Self.selectors + names
-        for (name, value) in request.uri.queryParameters { try add(String(name), String(value)) }
+    let query: RequestQuery
+
+    /// - Parameter names: What is understood besides the selectors and `state`.
+    init(_ request: Request, and names: [String], now: Timestamp) throws(BrokerRoutes.Refusal) {
+        query = try RequestQuery(request, known: Self.selectors + ["state"] + names, now: now)
     }
 
     /// A mapping of strings, lists of strings, and booleans.
-    init(_ body: DocumentNode, and names: [String]) throws {
-        self.names = Self.selectors + names
+    init(_ body: DocumentNode, and names: [String], now: Timestamp) throws(BrokerRoutes.Refusal) {
         guard case .mapping(let members) = body.content else {
-            throw Self.refusal("The body is \(body.typeName); a JSON object is needed.")
+            throw RequestQuery.invalid("", "The body must be a mapping, was \(body.typeName).")
         }
+        var values: [(name: String, value: String)] = []
         for member in members {
             switch member.value.content {
-            case .string(let text): try add(member.name, text)
-            case .boolean(let value): try add(member.name, String(value))
+            case .string(let text): values.append((member.name, text))
+            case .boolean(let value): values.append((member.name, String(value)))
             case .sequence(let items):
                 for item in items {
                     guard let text = item.text else {
-                        throw Self.refusal("\(member.name) is a list of strings; one of them is \(item.typeName).", member.name)
+                        throw RequestQuery.invalid(member.name, "\(member.name) must be strings, one was \(item.typeName).")
                     }
-                    try add(member.name, text)
+                    values.append((member.name, text))
                 }
-            default:
-                throw Self.refusal("\(member.name) is \(member.value.typeName); a string is needed.", member.name)
+            default: throw RequestQuery.invalid(member.name, "\(member.name) must be a string, was \(member.value.typeName).")
             }
         }
+        query = try RequestQuery(values, known: Self.selectors + ["state"] + names, now: now)
     }
 
-    private mutating func add(_ name: String, _ value: String) throws {
-        guard names.contains(name) else {
-            throw Self.refusal("\"\(name)\" is not understood here: \(names.joined(separator: ", ")) are.", name)
-        }
-        values[name, default: []].append(value)
-    }
+    /// Whether anything says which letters are meant; `state` alone does not.
+    var selectsSomething: Bool { query.names.contains(where: Self.selectors.contains) }
 
-    static func refusal(_ message: String, _ field: String? = nil) -> BrokerRoutes.Refusal {
-        BrokerRoutes.Refusal(.badRequest, "invalid-query", message, field: field)
-    }
-
-    /// nil where it was not given.
-    func one(_ name: String) throws -> String? {
-        guard let all = values[name] else { return nil }
-        guard all.count == 1, let value = all.first, !value.isEmpty else {
-            throw Self.refusal(all.count == 1 ? "\(name) is empty." : "\(name) comes \(all.count) times.", name)
-        }
-        return value
-    }
-
-    func boolean(_ name: String) throws -> Bool {
-        switch try one(name) {
-        case nil, "false": return false
-        case "true": return true
-        case let text?: throw Self.refusal("\(name) is \"\(text)\"; true or false is needed.", name)
-        }
-    }
-
-    /// Whether anything says which letters are meant. `state` alone does not: it says of which kind.
-    var selectsSomething: Bool {
-        ["trigger", "reason", "type", "filter", "from", "until", "position"].contains { values[$0] != nil }
-    }
-
-    func limit(default count: Int, max: Int) throws -> Int {
-        guard let text = try one("limit") else { return count }
-        guard let limit = Int(text), (1...max).contains(limit) else {
-            throw Self.refusal("limit is \"\(text)\"; a number of 1 to \(max) is needed.", "limit")
+    func limit() throws(BrokerRoutes.Refusal) -> Int {
+        guard let limit = try query.number("limit") else { return 100 }
+        guard (1...Limits.listedEventsMax).contains(limit) else {
+            throw RequestQuery.invalid("limit", "limit must be 1 to \(Limits.listedEventsMax), was \(limit).")
         }
         return limit
     }
 
-    func query(now: Timestamp) throws -> DeadLetterQuery {
-        var query = DeadLetterQuery()
-        query.selection.trigger = try one("trigger")
-        query.selection.reason = try reason()
-        query.selection.offsets = try positions()
-        query.type = try one("type")
-        query.from = try point("from", now: now) ?? .earliest
-        query.until = try point("until", now: now) ?? .latest
-        // Letters that are named are meant, whatever became of them; those that are put aside have to be asked for.
-        query.states = try states() ?? (query.selection.offsets == nil ? DeadLetterState.attention : Self.notPurged)
-        query.before = try one("cursor").map { text in
-            guard let position = Position(text) else {
-                throw Self.refusal("cursor is \"\(text)\"; it is what the page before answered as its cursor.", "cursor")
-            }
-            return position.offset
+    func letters() throws(BrokerRoutes.Refusal) -> DeadLetterQuery {
+        var letters = DeadLetterQuery(
+            type: try query.text("type"), filter: try query.filter(), from: try query.point("from") ?? .earliest,
+            until: try query.point("until") ?? .latest)
+        letters.selection = DeadLetterSelection(
+            trigger: try query.text("trigger"), reason: try query.choice("reason"), offsets: try offsets())
+        // Letters that are named are meant, whatever became of them; but what was purged has to be asked for.
+        letters.states = try states() ?? (letters.selection.offsets == nil ? DeadLetterState.attention : Self.notPurged)
+        letters.before = try query.text("cursor").map { text throws(BrokerRoutes.Refusal) in
+            try Self.position(text, "cursor").offset
         }
-        return query
+        return letters
     }
 
     private static let notPurged = Set(DeadLetterState.allCases).subtracting([.purged])
 
-    private func reason() throws -> DeadLetter.Reason? {
-        guard let text = try one("reason") else { return nil }
-        guard let reason = DeadLetter.Reason(rawValue: text) else {
-            let known = DeadLetter.Reason.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Self.refusal("reason is \"\(text)\"; it is one of \(known).", "reason")
+    static func position(_ text: String, _ field: String) throws(BrokerRoutes.Refusal) -> Position {
+        guard let position = Position(text) else {
+            throw RequestQuery.invalid(field, "\"\(text)\" is no position: LANE:OFFSET or OFFSET is needed, such as 0:1234.")
         }
-        return reason
+        return position
     }
 
-    private func positions() throws -> Set<Int64>? {
-        guard let texts = values["position"] else { return nil }
+    private func offsets() throws(BrokerRoutes.Refusal) -> Set<Int64>? {
+        let texts = query.all("position")
+        guard !texts.isEmpty else { return nil }
         guard texts.count <= Limits.deadLetterPositionsMax else {
-            throw Self.refusal("\(texts.count) positions are given; \(Limits.deadLetterPositionsMax) are taken.", "position")
+            throw RequestQuery.invalid(
+                "position", "At most \(Limits.deadLetterPositionsMax) positions may be given, and \(texts.count) were.")
         }
-        return try Set(
-            texts.map { text in
-                guard let position = Position(text) else {
-                    throw Self.refusal("position is \"\(text)\"; one such as 0:12 is needed.", "position")
-                }
-                return position.offset
-            })
+        var offsets: Set<Int64> = []
+        for text in texts { offsets.insert(try Self.position(text, "position").offset) }
+        return offsets
     }
 
-    private func states() throws -> Set<DeadLetterState>? {
-        switch try one("state") {
+    private func states() throws(BrokerRoutes.Refusal) -> Set<DeadLetterState>? {
+        switch try query.text("state") {
         case nil: return nil
         case "open": return DeadLetterState.attention
         case "all": return Set(DeadLetterState.allCases)
         case let text?:
             guard let state = DeadLetterState(rawValue: text) else {
                 let known = DeadLetterState.allCases.map(\.rawValue).joined(separator: ", ")
-                throw Self.refusal("state is \"\(text)\"; it is one of \(known), all.", "state")
+                throw RequestQuery.invalid("state", "state must be one of \(known), all; was \"\(text)\".")
             }
             return [state]
         }
-    }
-
-    private func point(_ name: String, now: Timestamp) throws -> LogPoint? {
-        guard let text = try one(name) else { return nil }
-        let day: Int64 = 86_400_000_000_000
-        let midnight = Timestamp(nanoseconds: now.nanoseconds - now.nanoseconds % day)
-        guard let point = LogPoint(text, now: now, midnight: midnight) else {
-            throw Self.refusal("\(name) is \"\(text)\"; it is \(LogPoint.expectation).", name)
-        }
-        return point
     }
 }

@@ -41,28 +41,26 @@ extension ControlPlane {
         _ controller: Controller, _ request: Request, _ context: BasicRequestContext
     ) async throws -> Response {
         let history = try await BrokerRoutes.history(controller, context)
-        let wish = try DeadLetterRequest(request, and: ["group", "limit", "cursor"])
-        let query = try wish.query(now: controller.now)
-        let limit = try wish.limit(default: 100, max: Limits.deadLettersPageMax)
-        let isGrouped = try wish.boolean("group")
-        do throws(LogError) {
-            guard isGrouped else {
-                return Response.json(try await history.deadLetters(query, limit: limit).document.json())
-            }
-            return Response.json(try await history.deadLetterGroups(query).document.json())
+        let wish = try DeadLetterRequest(request, and: ["group", "limit", "cursor"], now: controller.now)
+        let letters = try wish.letters(), limit = try wish.limit()
+        if try wish.query.flag("group") == true { return try await groups(letters, of: history) }
+        do throws(HistoryError) {
+            return Response.json(try await history.deadLetters(letters, limit: limit).document.json())
         } catch {
-            throw BrokerRoutes.Refusal(DeadLetterRefusal(error))
+            throw BrokerRoutes.Refusal(error)
+        }
+    }
+
+    private static func groups(_ letters: DeadLetterQuery, of history: BrokerHistory) async throws -> Response {
+        do throws(HistoryError) {
+            return Response.json(try await history.deadLetterGroups(letters).document.json())
+        } catch {
+            throw BrokerRoutes.Refusal(error)
         }
     }
 
     private static func position(_ context: BasicRequestContext) throws -> Position {
-        let text = try context.parameters.require("position")
-        guard let position = Position(text) else {
-            throw BrokerRoutes.Refusal(
-                .badRequest, "invalid-position", "\"\(text)\" is no position of a dead letter: one such as 0:12 is needed.",
-                field: "position")
-        }
-        return position
+        try DeadLetterRequest.position(try context.parameters.require("position").removingPercentEncoding, "position")
     }
 
     private static func edit(
@@ -70,7 +68,7 @@ extension ControlPlane {
     ) async throws -> Response {
         let namespace = try context.parameters.require("namespace"), broker = try context.parameters.require("broker")
         let position = try position(context)
-        let body = try await body(of: request)
+        let body = try await BrokerRoutes.document(of: request)
         guard let event = body["event"], case .mapping(let members) = body.content, members.count == 1 else {
             throw BrokerRoutes.Refusal(
                 .badRequest, "invalid-body", #"The body is {"event": …} with the whole event in the JSON event format."#,
@@ -92,41 +90,21 @@ extension ControlPlane {
         _ controller: Controller, _ request: Request, _ context: BasicRequestContext
     ) async throws -> Response {
         let history = try await BrokerRoutes.history(controller, context)
-        let wish = try DeadLetterRequest(try await body(of: request), and: ["confirm", "all", "cursor"])
-        let query = try wish.query(now: controller.now)
-        guard try wish.boolean("all") || wish.selectsSomething else {
-            throw DeadLetterRequest.refusal(
+        let wish = try DeadLetterRequest(
+            try await BrokerRoutes.document(of: request), and: ["confirm", "all", "cursor"], now: controller.now)
+        let letters = try wish.letters()
+        guard try wish.query.flag("all") == true || wish.selectsSomething else {
+            throw BrokerRoutes.Refusal(
+                .badRequest, "nothing-selected",
                 "Nothing is selected: give trigger, reason, type, filter, from, until or position, or \"all\": true.")
         }
-        guard try wish.boolean("confirm") else {
-            do throws(LogError) {
-                return Response.json(try await history.deadLetterGroups(query).document.json())
-            } catch {
-                throw BrokerRoutes.Refusal(DeadLetterRefusal(error))
-            }
-        }
+        guard try wish.query.flag("confirm") == true else { return try await groups(letters, of: history) }
         do throws(DeadLetterRefusal) {
             let purge = try await controller.purgeDeadLetters(
-                namespace: history.namespace, broker: history.broker, query)
+                namespace: history.namespace, broker: history.broker, letters)
             return Response.json(purge.document.json())
         } catch {
             throw BrokerRoutes.Refusal(error)
-        }
-    }
-
-    private static func body(of request: Request) async throws -> DocumentNode {
-        var request = request
-        let buffer: ByteBuffer
-        do {
-            buffer = try await request.collectBody(upTo: Limits.batchBytesMax)
-        } catch let error as HTTPError where error.status == .contentTooLarge {
-            throw BrokerRoutes.Refusal(
-                .contentTooLarge, "body-too-large", "The body is larger than \(Limits.batchBytesMax) bytes.")
-        }
-        do throws(FieldError) {
-            return try JSONReader.document(Array(buffer.readableBytesView))
-        } catch {
-            throw BrokerRoutes.Refusal(.badRequest, "invalid-json", "The body \(error.message).")
         }
     }
 }
