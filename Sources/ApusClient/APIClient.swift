@@ -4,8 +4,8 @@ import CloudEvents
 
 /// Typed client of a node's resource API: what the CLI and the end-to-end tests speak.
 package struct APIClient: Sendable {
-    private let http: HTTPClient
-    private let server: String
+    let http: HTTPClient
+    let server: String
     let catalog: SourceCatalog
 
     /// - Parameters:
@@ -53,35 +53,50 @@ package struct APIClient: Sendable {
     /// Asks the node and gives the document that it answers with a status of 200 to 299.
     ///
     /// - Parameter path: From the server's root on, with its query where it has one: see ``APIPath``.
-    package func call(_ method: String, _ path: String, body: DocumentNode? = nil) async throws(Failure) -> DocumentNode {
-        let answer: HTTPAnswer
-        var headers = [(name: "Accept", value: "application/json")]
+    package func call(
+        _ method: String, _ path: String, body: DocumentNode? = nil, bodyBytesMax: Int = 16_777_216
+    ) async throws(Failure) -> DocumentNode {
+        let answer = try await send(method, path, accept: "application/json", body: body, bodyBytesMax: bodyBytesMax)
+        guard (200...299).contains(answer.status) else { throw refusal(answer, path) }
+        do throws(FieldError) {
+            return try JSONReader.document(answer.body)
+        } catch {
+            throw noJSON(answer.status, path)
+        }
+    }
+
+    /// Asks the node and gives its answer, whatever it is.
+    func send(
+        _ method: String, _ path: String, accept: String, body: DocumentNode? = nil, bodyBytesMax: Int
+    ) async throws(Failure) -> HTTPAnswer {
+        var headers = [(name: "Accept", value: accept)]
         if body != nil {
             let type = method == "PATCH" ? "application/merge-patch+json" : "application/json"
             headers.append((name: "Content-Type", value: type))
         }
         do throws(HTTPFailure) {
-            answer = try await http.request(
-                method, server + path, headers: headers, body: body.map { Array($0.json().utf8) } ?? [])
+            return try await http.request(
+                method, server + path, headers: headers, body: body.map { Array($0.json().utf8) } ?? [],
+                bodyBytesMax: bodyBytesMax)
         } catch {
             throw Failure(
                 message: "\(server) does not answer: \(error.message). "
                     + "Is `apus serve` running? Another control plane is named with --server URL or APUS_SERVER.")
         }
-        let document: DocumentNode
-        do throws(FieldError) {
-            document = try JSONReader.document(answer.body)
-        } catch {
-            throw Failure(
-                status: answer.status,
-                message: "\(server)\(path) answered \(answer.status) with something that is no JSON: "
-                    + "is this an Apus control plane?")
-        }
-        guard (200...299).contains(answer.status) else {
-            let message = document["message"]?.text ?? "\(server)\(path) answered \(answer.status)"
-            throw Failure(status: answer.status, message: message)
-        }
-        return document
+    }
+
+    func refusal(_ answer: HTTPAnswer, _ path: String) -> Failure { refusal(status: answer.status, answer.body, path) }
+
+    /// What a refusal's body says.
+    func refusal(status: Int, _ body: [UInt8], _ path: String) -> Failure {
+        guard let document = try? JSONReader.document(body) else { return noJSON(status, path) }
+        return Failure(status: status, message: document["message"]?.text ?? "\(server)\(path) answered \(status)")
+    }
+
+    private func noJSON(_ status: Int, _ path: String) -> Failure {
+        Failure(
+            status: status,
+            message: "\(server)\(path) answered \(status) with something that is no JSON: is this an Apus control plane?")
     }
 
     private func unreadable(_ detail: String) -> Failure {

@@ -15,7 +15,8 @@ struct Apus: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Send.self, Listen.self, Get.self, Describe.self, Check.self, Match.self, CESQL.self, Explain.self,
+            Serve.self, Send.self, Listen.self, Get.self, Describe.self, Events.self, Check.self, Match.self, Try.self,
+            CESQL.self, Explain.self,
             CronCommand.self,
             VersionCommand.self,
         ])

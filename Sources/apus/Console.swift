@@ -13,6 +13,11 @@ enum Console {
         write(lines, to: .standardError)
     }
 
+    /// Bytes as they are, on standard output.
+    static func write(_ bytes: [UInt8]) {
+        lock.withLock { _ in try? FileHandle.standardOutput.write(contentsOf: Data(bytes)) }
+    }
+
     private static func write(_ lines: [String], to handle: FileHandle) {
         let text = lines.map { $0 + "\n" }.joined()
         lock.withLock { _ in try? handle.write(contentsOf: Data(text.utf8)) }
@@ -26,7 +31,7 @@ enum Console {
             var line = ""
             for (column, cell) in row.enumerated() {
                 let isLast = column == row.count - 1
-                line += isLast ? cell : cell.padding(toLength: widths[column] + 2, withPad: " ", startingAt: 0)
+                line += isLast ? cell : cell + String(repeating: " ", count: widths[column] + 2 - cell.count)
             }
             while line.hasSuffix(" ") { line.removeLast() }
             return line

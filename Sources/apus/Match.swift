@@ -82,7 +82,7 @@ struct MatchAnswer {
     private func text(_ name: String) -> String { event.attributes.text(of: name) ?? "" }
 
     /// What stands beside yes or no: `spec.filters[0].exact.type: type must be "a", was "b"`.
-    private var remark: String {
+    var remark: String {
         let no = mismatch.map { "\(trigger.spec.path(ofFilterPath: $0.path)): \($0)" }
         let told = error?.path == mismatch?.path ? nil : error
         return [no, told.map { "\(trigger.spec.path(ofFilterPath: $0.path)): \($0)" }].compactMap { $0 }.joined(separator: "; ")

@@ -165,7 +165,7 @@ extension EndpointConnections {
         return bootstrap.connect(host: endpoint.host, port: endpoint.port).map { _ in }
     }
 
-    private static func tlsHandler(_ context: NIOSSLContext, host: String) throws -> NIOSSLClientHandler {
+    static func tlsHandler(_ context: NIOSSLContext, host: String) throws -> NIOSSLClientHandler {
         do {
             return try NIOSSLClientHandler(context: context, serverHostname: host)
         } catch let error as NIOSSLExtraError where error == .cannotUseIPAddressInSNI {

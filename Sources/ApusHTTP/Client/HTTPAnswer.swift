@@ -60,7 +60,7 @@ package struct AnswerReader: Sendable {
     }
 
     /// A peer may send interim answers (1xx) before the final one; this many at most.
-    private static let interimAnswersMax = 32
+    static let interimAnswersMax = 32
 
     private let bounds: AnswerBounds
     private let isHead: Bool

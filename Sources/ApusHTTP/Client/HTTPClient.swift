@@ -3,10 +3,10 @@ import NIOPosix
 
 /// Requests one at a time for whoever awaits: the CLI and the client of the resource API.
 package struct HTTPClient: Sendable {
-    private let transport: HTTPTransport
+    let transport: HTTPTransport
     private let userAgent: String
     /// PEM certificates to trust beside the system's, or nil.
-    private let caCerts: String?
+    let caCerts: String?
 
     /// Takes one loop of `group`; connections are kept for the next request.
     package init(group: any EventLoopGroup, userAgent: String = "apus", caCerts: String? = nil) {
@@ -46,7 +46,7 @@ package struct HTTPClient: Sendable {
     /// Closes the connections that are kept.
     package func close() { transport.close() }
 
-    private func head(
+    func head(
         _ method: String, _ url: HTTPURL, _ headers: [(name: String, value: String)], length: Int
     ) -> [UInt8] {
         var buffer = ByteBuffer()
