@@ -1,4 +1,4 @@
-package import ApusPorts
+import ApusPorts
 import ApusResources
 import CloudEvents
 
