@@ -15,6 +15,7 @@ final class LogFile {
 
     let connection: Connection
     let cursors: CursorStatements
+    let traces: TraceStatements
     private let insertEvents: Statement
     private let insertDead: Statement
     private let setStream: Statement
@@ -33,6 +34,7 @@ final class LogFile {
             setStream = try connection.prepare(
                 "UPDATE streams SET oldest = ?2, counted = ?3, bytes = ?4, last_time = ?5 WHERE stream = ?1")
             cursors = try CursorStatements(connection)
+            traces = try TraceStatements(connection)
         } catch {
             throw error.logError
         }
@@ -45,6 +47,13 @@ final class LogFile {
 
     private static func insert(_ stream: Stream) -> String {
         "INSERT INTO \(stream.rawValue) (first, count, first_time, last_time, bytes) VALUES (?1, ?2, ?3, ?4, ?5)"
+    }
+
+    /// The key under which ids are hashed: this log's own, and what tells that an index is of this log.
+    func idsKey() throws(SQLiteError) -> [UInt8] {
+        let identity = try connection.prepare("SELECT ids_key FROM identity")
+        guard try identity.step() else { return [] }
+        return identity.withBlob(0) { bytes in bytes.withUnsafeBytes { [UInt8]($0) } }
     }
 
     func insert(_ chunk: Chunk, _ stream: Stream) throws(SQLiteError) {
