@@ -7,7 +7,7 @@ extension Controller {
     /// What a replay would send, counted; nothing is begun.
     package func surveyReplay(_ replay: Replay) async throws(ReplayRefusal) -> DocumentNode { throw Self.noReplays }
 
-    /// Takes a replay's new wish, whole. A `resourceVersion` that is not the one in force is refused with 409 `Conflict`.
+    /// Takes a replay's new wish, whole. A `resourceVersion` that is not the one in force is refused with 409 `Conflict` of the field `metadata.resourceVersion`.
     package func updateReplay(
         _ replay: Replay, namespace: String, name: String
     ) async throws(ReplayRefusal) -> DocumentNode { throw Self.noReplays }

@@ -15,9 +15,8 @@ struct Apus: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Send.self, Listen.self, Get.self, Describe.self, Events.self, Check.self, Match.self, Try.self,
-            CESQL.self, Explain.self,
-            CronCommand.self,
+            Serve.self, Send.self, Listen.self, Get.self, Describe.self, Events.self, DeadLetters.self, ReplayCommand.self,
+            Check.self, Match.self, Try.self, CESQL.self, Explain.self, CronCommand.self,
             VersionCommand.self,
         ])
 

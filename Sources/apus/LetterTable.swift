@@ -28,7 +28,9 @@ enum LetterTable {
     }
 
     /// `12 dead letters, 2 kinds of error`.
-    static func count(_ tally: LetterTally) -> String { count(tally.count, words: "", kinds: tally.groups.count, more: tally.others) }
+    static func count(_ tally: LetterTally) -> String {
+        count(tally.count, words: "", kinds: tally.groups.count, more: tally.others)
+    }
 
     /// `12 dead letters of trigger orders, 2 kinds of error`.
     static func count(_ count: Int, words: String, kinds: Int, more: Int = 0) -> String {

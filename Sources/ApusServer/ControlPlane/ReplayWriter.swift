@@ -78,7 +78,7 @@ extension ReplayWriter {
             do throws(ReplayRefusal) {
                 return try await update(replay, namespace, name)
             } catch {
-                throw WriteFailure(error, isPassing: !isFixed)
+                throw WriteFailure(error, isPassing: !isFixed && error.field == "metadata.resourceVersion")
             }
         }
     }
