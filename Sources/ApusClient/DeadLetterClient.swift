@@ -64,6 +64,21 @@ package struct LetterGroup: Sendable, Equatable {
     package var lastTime: String
     /// The newest of them.
     package var sample: String
+
+    package init(
+        trigger: String, reason: String, status: Int, error: String, count: Int, firstTime: String, lastTime: String,
+        sample: String
+    ) {
+        self.trigger = trigger
+        self.reason = reason
+        self.status = status
+        self.error = error
+        self.count = count
+        self.firstTime = firstTime
+        self.lastTime = lastTime
+        self.sample = sample
+    }
+
     /// As the node gave it, with the counts of all parts.
     package var document: DocumentNode {
         .mapping([

@@ -3,15 +3,16 @@ import ApusPorts
 import ApusResources
 import ArgumentParser
 
-extension DeadLetter.Reason: ExpressibleByArgument {}
-
 /// Which dead letters are meant.
 struct LetterOptions: ParsableArguments {
     @Option(name: [.customShort("t"), .long], help: ArgumentHelp("Those of one trigger.", valueName: "NAME"))
     var trigger: String?
 
-    @Option(help: ArgumentHelp("Those with one reason.", valueName: "REASON"))
-    var reason: DeadLetter.Reason?
+    @Option(
+        help: ArgumentHelp(
+            "Those with one reason: \(DeadLetter.Reason.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "REASON"))
+    var reason: String?
 
     @Option(help: ArgumentHelp("Those whose event has this type.", valueName: "TYPE"))
     var type: String?
@@ -29,6 +30,10 @@ struct LetterOptions: ParsableArguments {
     @OptionGroup var filters: FilterOptions
 
     func validate() throws {
+        if let reason, DeadLetter.Reason(rawValue: reason) == nil {
+            let known = DeadLetter.Reason.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--reason \(reason): there are \(known)")
+        }
         _ = try from?.point("--from")
         _ = try until?.point("--until")
     }
@@ -40,14 +45,14 @@ struct LetterOptions: ParsableArguments {
 
     func selection(positions: [String] = [], state: String? = nil) throws -> LetterSelection {
         LetterSelection(
-            trigger: trigger, reason: reason?.rawValue, type: type, filters: try filters.checked(),
+            trigger: trigger, reason: reason, type: type, filters: try filters.checked(),
             from: try from?.point("--from"), until: try until?.point("--until"), positions: positions, state: state)
     }
 
     /// What was asked for, in words: ` of trigger orders, rejected`. Empty where nothing was.
     var words: String {
         var text = trigger.map { " of trigger \($0)" } ?? ""
-        if let reason { text += ", \(reason.rawValue)" }
+        if let reason { text += ", \(reason)" }
         if let type { text += ", of type \(Printable.line(type))" }
         return text
     }

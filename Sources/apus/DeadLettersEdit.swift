@@ -73,12 +73,12 @@ struct DeadLettersEdit: AsyncParsableCommand {
             let isOpened = editor || changes.isEmpty && removals.isEmpty && data == nil
             let opened = isOpened ? try Editor.edit(draft.node, named: "dead-letter-\(position.replacing(":", with: "-"))") : nil
             let after = opened?.event ?? draft.node
-            guard after != before else { return Console.printError(["Nothing was changed."]) }
+            guard after.json() != before.json() else { return Console.printError(["Nothing was changed."]) }
             let copy: String
             do {
                 copy = try await client.editDeadLetter(
                     namespace: desk.namespace, broker: desk.broker, position: position, event: after)
-            } catch {
+            } catch let error as APIClient.Failure {
                 throw CommandFailure(error.message + (opened.map { "\nYour text is kept in \($0.path)." } ?? ""))
             }
             opened?.discard()
@@ -166,7 +166,7 @@ struct EventDraft {
     static func changes(_ before: DocumentNode, _ after: DocumentNode) -> [String] {
         let (old, new) = (EventDraft(before).members, EventDraft(after).members)
         var lines: [String] = []
-        for member in old where after[member.name] != member.value {
+        for member in old where after[member.name]?.json() != member.value.json() {
             lines.append("- \(member.name): \(shown(member.value))")
             if let value = after[member.name] { lines.append("+ \(member.name): \(shown(value))") }
         }
@@ -216,7 +216,7 @@ enum Editor {
         }
         do throws(FieldError) {
             let edited = try JSONReader.document(Array(FileManager.default.contents(atPath: path) ?? Data()))
-            if edited == event { try? FileManager.default.removeItem(atPath: path) }
+            if edited.json() == event.json() { try? FileManager.default.removeItem(atPath: path) }
             return Edited(event: edited, path: path)
         } catch {
             throw CommandFailure(

@@ -99,7 +99,7 @@ struct RedriveOptions: ParsableArguments {
                 "deadLetters",
                 .mapping([
                     ("trigger", letters?.trigger.map { .string($0) }),
-                    ("reason", letters?.reason.map { .string($0.rawValue) }), ("positions", positions),
+                    ("reason", letters?.reason.map { .string($0) }), ("positions", positions),
                 ])
             ),
             ("from", plan.from.map { .string($0) }), ("until", plan.until.map { .string($0) }),
