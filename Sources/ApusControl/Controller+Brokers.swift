@@ -17,6 +17,7 @@ extension Controller {
         for broker in brokers where services[broker.identity] == nil { await startBroker(broker) }
         for broker in brokers { await reconcileTriggers(of: broker) }
         await reconcileSources()
+        await reconcileReplays()
         updateStatus()
     }
 
@@ -109,6 +110,7 @@ extension Controller {
         guard let service = services.removeValue(forKey: identity) else { return }
         intake.close(namespace: identity.namespace, broker: identity.name)
         service.history.close()
+        await stopReplays(of: identity)
         await service.dispatcher.drain(within: .seconds(5))
         await service.log.close()
         logger.notice(

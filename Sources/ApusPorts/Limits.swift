@@ -109,6 +109,22 @@ public enum Limits {
     public static let tailPageRecordsMax = 256
     /// Traces of one stream that wait for a commit, while commits fail; beyond it the oldest are dropped, and counted.
     public static let pendingTracesMax = 65_536
+    /// Replays of one broker, ended ones included; one more takes the place of the one that ended first.
+    public static let replaysMax = 1000
+    /// Replays of one broker that run at once; others wait for their turn.
+    public static let replaysRunningMax = 8
+    /// How long a replay that has ended is kept.
+    public static let replaysKeptDays = 7
+    /// How long a replay that is stopped waits for what is in flight.
+    public static let replayStopSeconds = 5
+    /// A range of at most this many records is counted before its replay begins, a longer one beside it.
+    public static let replayCountedAtOnceMax = 20_000
+    /// Events that a dry run shows.
+    public static let replaySampleMax = 10
+    /// Outcomes of a replay that wait to become durable; at the bound it begins no attempt.
+    public static let replayOutcomesMax = 8192
+    /// How long a redrive goes by what it read of the dead letters' marks.
+    public static let redrivePageMilliseconds = 1000
 }
 
 extension Limits {
@@ -180,5 +196,13 @@ extension Limits {
         ("tailKeepAliveSeconds", "\(Limits.tailKeepAliveSeconds)", "seconds"),
         ("tailPageRecordsMax", "\(Limits.tailPageRecordsMax)", "records"),
         ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),
+        ("replaysMax", "\(Limits.replaysMax)", "replays"),
+        ("replaysRunningMax", "\(Limits.replaysRunningMax)", "replays"),
+        ("replaysKeptDays", "\(Limits.replaysKeptDays)", "days"),
+        ("replayStopSeconds", "\(Limits.replayStopSeconds)", "seconds"),
+        ("replayCountedAtOnceMax", "\(Limits.replayCountedAtOnceMax)", "records"),
+        ("replaySampleMax", "\(Limits.replaySampleMax)", "events"),
+        ("replayOutcomesMax", "\(Limits.replayOutcomesMax)", "outcomes"),
+        ("redrivePageMilliseconds", "\(Limits.redrivePageMilliseconds)", "milliseconds"),
     ]
 }

@@ -58,6 +58,13 @@ extension Metric {
     public static let tracesDropped = Metric(
         "apus_traces_dropped_total", .counter, labels: ["namespace", "broker"],
         help: "Traces and marks of outcomes that were dropped, since they could not be stored and too many waited.")
+    public static let replays = Metric(
+        "apus_replays", .gauge, labels: ["namespace", "broker", "state"], help: "Replays of a broker that are in a state.")
+    public static let replayDelivered = Metric(
+        "apus_replay_delivered_total", .counter, labels: ["namespace"], help: "Events that replays delivered.")
+    public static let replayFailed = Metric(
+        "apus_replay_failed_total", .counter, labels: ["namespace"],
+        help: "Events that replays gave up on: dead letters, and redrives that failed.")
     public static let sourceEmitted = Metric(
         "apus_source_events_total", .counter, labels: ["namespace", "kind", "source"],
         help: "Events of a source that its sink has.")
@@ -96,6 +103,9 @@ extension Metric {
         received, refused, appended, deduplicated, matched, filterErrors, delivered, retried, deadLettered, sinkGaveUp, lag,
         inFlight, parked, lost, tracesDropped, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds,
         queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
+        inFlight, parked, replays, replayDelivered, replayFailed, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable,
+        appendSeconds, queueWaitSeconds,
+        deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
         build,
     ]
 }
