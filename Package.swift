@@ -157,8 +157,8 @@ let package = Package(
         tests(
             "ApusControlTests",
             [
-                "ApusControl", "ApusDispatch", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting", "ApusRegistry",
-                "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
+                "ApusControl", "ApusDispatch", "ApusHistory", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting",
+                "ApusRegistry", "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
             ]),
         tests(
             "BrokerSQLiteTests",

@@ -1,3 +1,4 @@
+import ApusDispatch
 package import ApusHistory
 import ApusIntake
 package import ApusPorts
@@ -47,6 +48,10 @@ extension Controller {
             original = try await history.deadLetter(at: position)
         } catch {
             throw DeadLetterRefusal(error, at: position)
+        }
+        for (replay, running) in replays where running.broker == identity && running.stream == .dead {
+            guard let run = running.run, await run.holds(original.record) else { continue }
+            throw .conflict("\(position) is being redriven by Replay \(replay.name): wait for its end, or cancel it.")
         }
         let copy = try EditedLetter.copy(of: original, event: json) { event throws(IntakeRefusal) in
             try service.door.admit(event)

@@ -37,11 +37,12 @@ package struct ErrorSignature: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// RFC 9457's `detail` and `title`, OAuth's `error_description`, and what else is common.
-    private static let members = ["message", "detail", "error_description", "error", "title", "reason", "msg"]
+    private static let members = ["message", "detail", "error_description", "error", "errors", "title", "reason", "msg"]
 
     private static func sentence(in document: DocumentNode, depth: Int = 0) -> String? {
         if let text = document.text { return text.isEmpty ? nil : text }
-        guard depth < 3 else { return nil }
+        guard depth < 4 else { return nil }
+        if case .sequence(let items) = document.content { return items.first.flatMap { sentence(in: $0, depth: depth + 1) } }
         for member in members {
             if let found = document[member].flatMap({ sentence(in: $0, depth: depth + 1) }) { return found }
         }

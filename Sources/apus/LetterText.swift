@@ -16,9 +16,13 @@ struct LetterText {
             title("\(name):") + String(repeating: " ", count: max(1, 14 - name.count)) + Printable.line(value)
         }
         if let answer = document["answer"] { lines += [title("What came back:")] + Self.shown(answer).map { "  " + $0 } }
-        let attempts = items("trail") + items("laterAttempts")
-        if !attempts.isEmpty {
-            let rows = attempts.map(Self.row)
+        // On the dead stream a trigger's own reader feeds its dead letter sink.
+        let rows =
+            items("trail").map { Self.row($0) }
+            + items("laterAttempts").map { attempt in
+                Self.row(attempt, by: attempt["reader"]?.text?.contains("/") == true ? nil : "dead letter sink")
+            }
+        if !rows.isEmpty {
             let table = Console.table(["WHO", "ATTEMPT", "TIME", "TOOK", "STATUS", "CAME TO", "ANSWER"], rows)
             lines += [title("Attempts:")] + table.map { "  " + $0 }
         }
@@ -97,7 +101,7 @@ struct LetterText {
             + (bytes.count > hexBytesMax ? ["… -o json has them all, as Base64"] : [])
     }
 
-    private static func row(_ attempt: DocumentNode) -> [String] {
+    private static func row(_ attempt: DocumentNode, by reader: String? = nil) -> [String] {
         func text(_ name: String) -> String {
             switch attempt[name]?.content {
             case .string(let text), .number(let text): text
@@ -115,7 +119,7 @@ struct LetterText {
             case let other: other
             }
         return [
-            Printable.cell(text("reader")), text("attempt"), EventTable.milliseconds(text("time")), took,
+            Printable.cell(reader ?? text("reader")), text("attempt"), EventTable.milliseconds(text("time")), took,
             text("status") == "0" ? "-" : text("status"), ending, Printable.cell(answer),
         ]
     }
