@@ -160,8 +160,9 @@ let package = Package(
         tests(
             "ApusControlTests",
             [
-                "ApusControl", "ApusDispatch", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting", "ApusRegistry",
-                "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", "TestSupport", logging,
+                "ApusControl", "ApusDispatch", "ApusHistory", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting",
+                "ApusRegistry", "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", "TestSupport",
+                logging,
             ]),
         tests(
             "BrokerSQLiteTests",

@@ -72,6 +72,7 @@ package actor Controller {
     var sourceServices: [ResourceIdentity: SourceService] = [:]
     /// Sources that have been cancelled and have not let go yet: another of the same name has to wait.
     var leavingSources: Set<ResourceIdentity> = []
+    var deadLettersInHand: Set<DeadLetterHold> = []
     var replays: [ResourceIdentity: ReplayService] = [:]
     /// Who changes what replays there are and what they do.
     let replayTurn = Turnstile()

@@ -68,6 +68,11 @@ package final class BrokerDoor: Sendable {
         return try append(records, inBatch: true, receiver: receiver, token: token)
     }
 
+    /// The door's checks of one event, without the way in: what is appended elsewhere must be no worse.
+    package func admit(_ event: SourceEvent) throws(IntakeRefusal) -> EventRecord {
+        try Admission.records(of: [event], limits: limits)[0]
+    }
+
     private func append(
         _ records: [EventRecord], inBatch: Bool, receiver: any IntakeReceiver, token: UInt64
     ) throws(IntakeRefusal) -> Accepted? {

@@ -89,6 +89,12 @@ public enum Limits {
     public static let stateValueBytesMax = 65_536
     /// How much of a failed attempt's answer the passport shows.
     public static let traceTextBytesMax = 256
+    /// Kinds of error that are told apart; the letters of further ones are counted together.
+    public static let deadLetterGroupsMax = 1000
+    /// Dead letters that one commit of a purge marks.
+    public static let deadLetterMarksMax = 500
+    /// Positions that a list, a purge or a redrive may name.
+    public static let deadLetterPositionsMax = 1000
     /// Records of a log that one request looks at; a page may come back short, with a cursor to go on.
     public static let scannedRecordsMax = 100_000
     public static let scannedBytesMax = 268_435_456
@@ -179,6 +185,9 @@ extension Limits {
         ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
         ("stateValueBytesMax", "\(Limits.stateValueBytesMax)", "bytes"),
         ("traceTextBytesMax", "\(Limits.traceTextBytesMax)", "bytes"),
+        ("deadLetterGroupsMax", "\(Limits.deadLetterGroupsMax)", "groups"),
+        ("deadLetterMarksMax", "\(Limits.deadLetterMarksMax)", "marks"),
+        ("deadLetterPositionsMax", "\(Limits.deadLetterPositionsMax)", "positions"),
         ("scannedRecordsMax", "\(Limits.scannedRecordsMax)", "records"),
         ("scannedBytesMax", "\(Limits.scannedBytesMax)", "bytes"),
         ("listedEventsMax", "\(Limits.listedEventsMax)", "events"),

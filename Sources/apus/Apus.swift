@@ -23,6 +23,7 @@ struct Apus: AsyncParsableCommand {
             Check.self,
             Explain.self,
             Events.self,
+            DeadLetters.self,
             ReplayCommand.self,
             Try.self,
             Match.self,

@@ -17,10 +17,16 @@ enum EventText {
         for header in items(document["headers"]) {
             facts.append(("Header", "\(header["name"]?.text ?? ""): \(header["value"]?.text ?? "")"))
         }
-        var lines = facts.map { name, value in
+        let lines = facts.map { name, value in
             title("\(name):") + String(repeating: " ", count: 11 - name.count) + Printable.line(value)
         }
-        lines.append(title("Attributes:"))
+        return lines + content(of: event, hasColour: hasColour)
+    }
+
+    /// The event itself: its attributes and its data.
+    static func content(of event: EventView, hasColour: Bool = Terminal.hasColour) -> [String] {
+        func title(_ text: String) -> String { Colour.bold.paint(text, if: hasColour) }
+        var lines = [title("Attributes:")]
         let names = event.attributeNames, width = names.map(\.count).max() ?? 0
         lines += names.map { name in
             let padding = String(repeating: " ", count: width - name.count + 2)

@@ -43,8 +43,9 @@ package struct ControlPlane: Sendable {
         let router = Router()
         addHealth(to: router)
         addResources(to: router)
-        ReplayRoutes(kinds: controller.catalog.served, writer: ReplayWriter(controller, seed: seed)).add(to: router)
+        addDeadLetters(to: router)
         addEvents(to: router, group: group)
+        ReplayRoutes(kinds: controller.catalog.served, writer: ReplayWriter(controller, seed: seed)).add(to: router)
         router.add(middleware: NotFound())
         let application = Application(
             router: router, configuration: .init(address: .hostname(host, port: port)),

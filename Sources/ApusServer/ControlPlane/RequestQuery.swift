@@ -10,7 +10,11 @@ struct RequestQuery {
 
     /// - Parameter known: Every parameter that the route has.
     init(_ request: Request, known: [String], now: Timestamp) throws(BrokerRoutes.Refusal) {
-        values = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
+        try self.init(request.uri.queryParameters.map { (String($0.key), String($0.value)) }, known: known, now: now)
+    }
+
+    init(_ values: [(name: String, value: String)], known: [String], now: Timestamp) throws(BrokerRoutes.Refusal) {
+        self.values = values
         self.now = now
         for (name, _) in values where !known.contains(name) {
             throw BrokerRoutes.Refusal(
