@@ -35,6 +35,7 @@ package struct ControlPlane: Sendable {
         let router = Router()
         addHealth(to: router)
         addResources(to: router)
+        addPassports(to: router)
         router.add(middleware: NotFound())
         let application = Application(
             router: router, configuration: .init(address: .hostname(host, port: port)),
