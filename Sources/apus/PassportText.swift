@@ -30,7 +30,7 @@ enum PassportText {
             let range = isEmpty ? "no events" : "from \(place.string("oldest")), before \(place.string("next"))"
             return ["  \(place.string("namespace"))/\(place.string("broker"))", place["problem"]?.text ?? range]
         }
-        return lines + aligned(rows)
+        return lines + Console.columns(rows)
     }
 
     // MARK: An event
@@ -42,7 +42,7 @@ enum PassportText {
             ["  mode", "\(passport.string("mode")), \(passport["hops"]?.number ?? "") hops left"],
         ]
         if passport["cause"] != nil { head.append(["  reply to", origin(passport)]) }
-        return [passport.string("summary"), ""] + aligned(head) + [""] + outcomes(passport, now: now)
+        return [passport.string("summary"), ""] + Console.columns(head) + [""] + outcomes(passport, now: now)
     }
 
     /// `0:12 e1 by the subscriber of orders, which began with 0:3 e0, 4 replies before`.
@@ -112,7 +112,7 @@ enum PassportText {
                 DurationText.rounded(.microseconds(took)), attempt["text"]?.text ?? "",
             ]
         }
-        return aligned(rows)
+        return Console.columns(rows)
     }
 
     private static func reply(_ owner: DocumentNode, now: Timestamp) -> [String] {
@@ -152,12 +152,6 @@ enum PassportText {
         guard text.hasSuffix("Z"), text.count >= 20 else { return text }
         let digits = text.dropFirst(20).dropLast().prefix(3)
         return "\(text.prefix(19)).\(digits)\(String(repeating: "0", count: 3 - digits.count))Z"
-    }
-
-    /// Rows with columns as wide as their widest cell.
-    private static func aligned(_ rows: [[String]]) -> [String] {
-        guard let first = rows.first else { return [] }
-        return Array(Console.table(first.map { _ in "" }, rows).dropFirst())
     }
 }
 
