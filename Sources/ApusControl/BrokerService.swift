@@ -1,4 +1,5 @@
 import ApusDispatch
+import ApusHistory
 import ApusIntake
 import ApusPorts
 import ApusResources
@@ -12,6 +13,8 @@ struct BrokerService: Sendable {
     let cursors: any CursorStore
     let door: BrokerDoor
     let dispatcher: BrokerDispatcher
+    /// Made once, for it wakes those who wait for events.
+    let history: BrokerHistory
     /// By trigger name: what its plan was made from. Equal text is an equal plan.
     var applied: [String: String] = [:]
 }

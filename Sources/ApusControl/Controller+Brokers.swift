@@ -1,4 +1,5 @@
 import ApusDispatch
+import ApusHistory
 import ApusIntake
 import ApusPorts
 import ApusResources
@@ -92,7 +93,9 @@ extension Controller {
         try await dispatcher.start()
         return BrokerService(
             key: identity, uid: broker.metadata.uid, brokerClass: broker.effectiveClass, log: opened.log,
-            cursors: opened.cursors, door: door, dispatcher: dispatcher)
+            cursors: opened.cursors, door: door, dispatcher: dispatcher,
+            history: BrokerHistory(
+                namespace: identity.namespace, broker: identity.name, log: opened.log, cursors: opened.cursors))
     }
 
     func context(of broker: Broker) -> BackendContext {
@@ -105,6 +108,7 @@ extension Controller {
     private func stopBroker(_ identity: ResourceIdentity) async {
         guard let service = services.removeValue(forKey: identity) else { return }
         intake.close(namespace: identity.namespace, broker: identity.name)
+        service.history.close()
         await service.dispatcher.drain(within: .seconds(5))
         await service.log.close()
         logger.notice(

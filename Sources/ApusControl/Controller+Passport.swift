@@ -18,8 +18,7 @@ package struct EventSearch: Sendable {
 
     /// Where events with the id stand, the newest last.
     package struct Hit: Sendable {
-        package var namespace: String
-        package var broker: String
+        package var history: BrokerHistory
         package var position: Position
     }
 
@@ -54,16 +53,6 @@ extension Controller {
         return PassportFacts(triggers: facts) { offset, trigger in await dispatcher.standing(of: offset, trigger: trigger) }
     }
 
-    /// What became of the event at a position; nil where there is no such broker, or its log is not open.
-    package func passport(
-        namespace: String, broker: String, at position: Position
-    ) async throws(PassportRefusal) -> Passport? {
-        guard let history = history(namespace: namespace, broker: broker),
-            let facts = await passportFacts(namespace: namespace, broker: broker)
-        else { return nil }
-        return try await history.passport(at: position, facts: facts)
-    }
-
     /// Looks for events by their id, in all brokers' logs or in those of one namespace or name, and at the door.
     package func search(id: String, namespace: String?, broker: String?) async -> EventSearch {
         var search = EventSearch(
@@ -73,25 +62,24 @@ extension Controller {
             (namespace == nil || $0.namespace == namespace) && (broker == nil || $0.name == broker)
         }
         for identity in asked {
-            guard let service = services[identity] else { continue }
+            guard let history = history(namespace: identity.namespace, broker: identity.name) else { continue }
             var place = EventSearch.Place(
-                namespace: identity.namespace, broker: identity.name, bounds: service.log.bounds(of: .events))
-            do throws(LogError) {
-                let found = try await service.log.positions(ofID: id, limit: Limits.passportPositionsMax)
-                search.hits += found.map {
-                    EventSearch.Hit(namespace: identity.namespace, broker: identity.name, position: $0)
-                }
+                namespace: identity.namespace, broker: identity.name, bounds: history.bounds(of: .events))
+            do throws(HistoryError) {
+                let found = try await history.positions(ofID: id, limit: Limits.passportPositionsMax)
+                search.hits += found.map { EventSearch.Hit(history: history, position: $0) }
             } catch {
                 place.problem = error.sentence
             }
             search.places.append(place)
         }
         for hit in search.hits.suffix(Limits.passportsMax) {
-            // One that is trimmed in between is still among the hits.
-            guard let found = try? await passport(namespace: hit.namespace, broker: hit.broker, at: hit.position) else {
-                continue
-            }
-            search.passports.append(found)
+            // One that is trimmed or damaged is still among the hits.
+            guard let facts = await passportFacts(namespace: hit.history.namespace, broker: hit.history.broker),
+                case .found(let record)? = try? await hit.history.record(at: hit.position),
+                let passport = try? await hit.history.passport(of: record, facts: facts)
+            else { continue }
+            search.passports.append(passport)
         }
         return search
     }

@@ -1,4 +1,5 @@
 package import ApusDispatch
+import ApusHistory
 package import ApusIntake
 package import ApusPorts
 package import ApusResources
@@ -132,6 +133,7 @@ package actor Controller {
         await stopSources { _, _ in true }
         await withDiscardingTaskGroup { group in
             for service in services.values {
+                service.history.close()
                 group.addTask {
                     await service.dispatcher.drain(within: limit)
                     await service.log.close()

@@ -3,46 +3,18 @@ import ApusResources
 import CloudEvents
 import EventFilters
 
-/// Why there is no passport for a position.
-package enum PassportRefusal: Error, Sendable, Equatable {
-    /// It is older than the log, which begins at `oldest`.
-    case trimmed(oldest: Position)
-    /// The log ends before it: the next event gets `next`.
-    case notYet(next: Position)
-    /// The log has no lane but 0.
-    case noSuchLane
-    case log(LogError)
-
-    package var sentence: String {
-        switch self {
-        case .trimmed(let oldest): "The log begins at \(oldest); what was before is trimmed."
-        case .notYet(let next): "There is no such position yet: the next event that comes in gets \(next)."
-        case .noSuchLane: "The log has one lane: its positions begin with 0:."
-        case .log(let error): error.sentence
-        }
-    }
-}
-
 extension BrokerHistory {
-    /// What became of the event at `position`, its replies below it and what it is a reply to above it.
+    /// What became of an event of the log, its replies below it and what it is a reply to above it.
     ///
     /// At most ``Limits/passportEventsMax`` events and ``Limits/passportLevelsMax`` levels of replies are followed.
-    package func passport(at position: Position, facts: PassportFacts) async throws(PassportRefusal) -> Passport {
-        let bounds = log.bounds(of: .events)
-        guard position.lane == bounds.next.lane else { throw .noSuchLane }
-        guard position.offset >= bounds.oldest.offset else { throw .trimmed(oldest: bounds.oldest) }
-        guard position.offset < bounds.next.offset else { throw .notYet(next: bounds.next) }
+    package func passport(of record: LogRecord, facts: PassportFacts) async throws(HistoryError) -> Passport {
         do throws(LogError) {
-            guard let record = try await record(.events, at: position.offset) else {
-                throw LogError.trimmed(oldest: log.bounds(of: .events).oldest)
-            }
             var tree = PassportTree(history: self, facts: facts, marks: try await triggerMarks())
             var passport = try await tree.passport(of: record, level: 0)
             passport.ancestors = try await ancestors(of: record)
             return passport
         } catch {
-            if case .trimmed(let oldest) = error { throw .trimmed(oldest: oldest) }
-            throw .log(error)
+            throw HistoryError(error)
         }
     }
 

@@ -89,6 +89,18 @@ public enum Limits {
     public static let stateValueBytesMax = 65_536
     /// How much of a failed attempt's answer the passport shows.
     public static let traceTextBytesMax = 256
+    /// Records of a log that one request looks at; a page may come back short, with a cursor to go on.
+    public static let scannedRecordsMax = 100_000
+    public static let scannedBytesMax = 268_435_456
+    /// Events of one page of a list.
+    public static let listedEventsMax = 1000
+    /// What the events of one page are together, before they are written as JSON.
+    public static let listedBytesMax = 4_194_304
+    /// Live tails of the log that a node serves at once.
+    public static let openTailsMax = 64
+    /// A live tail that has nothing to say says so this often.
+    public static let tailKeepAliveSeconds = 15
+    public static let tailPageRecordsMax = 256
     /// Replies to replies that a passport follows.
     public static let passportLevelsMax = 16
     /// Events of one passport, its replies counted.
@@ -168,6 +180,13 @@ extension Limits {
         ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
         ("stateValueBytesMax", "\(Limits.stateValueBytesMax)", "bytes"),
         ("traceTextBytesMax", "\(Limits.traceTextBytesMax)", "bytes"),
+        ("scannedRecordsMax", "\(Limits.scannedRecordsMax)", "records"),
+        ("scannedBytesMax", "\(Limits.scannedBytesMax)", "bytes"),
+        ("listedEventsMax", "\(Limits.listedEventsMax)", "events"),
+        ("listedBytesMax", "\(Limits.listedBytesMax)", "bytes"),
+        ("openTailsMax", "\(Limits.openTailsMax)", "tails"),
+        ("tailKeepAliveSeconds", "\(Limits.tailKeepAliveSeconds)", "seconds"),
+        ("tailPageRecordsMax", "\(Limits.tailPageRecordsMax)", "records"),
         ("passportLevelsMax", "\(Limits.passportLevelsMax)", "levels"),
         ("passportEventsMax", "\(Limits.passportEventsMax)", "events"),
         ("passportsMax", "\(Limits.passportsMax)", "passports"),

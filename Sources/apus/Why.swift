@@ -50,7 +50,7 @@ struct Why: AsyncParsableCommand {
             if let position {
                 do {
                     return show(.mapping([("passports", .sequence([try await passport(at: position, client)]))]))
-                } catch let failure as APIClient.Failure where failure.status == 404 {
+                } catch let failure as APIClient.Failure where [400, 404, 410].contains(failure.status) {
                     positionRefusal = failure.message
                 }
             }

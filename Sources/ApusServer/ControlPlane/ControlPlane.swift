@@ -12,6 +12,7 @@ package import NIOPosix
 ///     GET /apis  /apis/{group}/{version}
 ///     GET /apis/{group}/{version}/{plural}
 ///     GET /apis/{group}/{version}/namespaces/{namespace}/{plural}[/{name}]
+///     GET /v1/namespaces/{namespace}/brokers/{name}/events…     see EventRoutes
 package struct ControlPlane: Sendable {
     let controller: Controller
     private let meters: Meters
@@ -35,6 +36,7 @@ package struct ControlPlane: Sendable {
         let router = Router()
         addHealth(to: router)
         addResources(to: router)
+        addEvents(to: router, group: group)
         addPassports(to: router)
         router.add(middleware: NotFound())
         let application = Application(

@@ -14,8 +14,8 @@ extension ControlPlane {
     ///     GET /v1/why?id={id}[&namespace={namespace}][&broker={broker}]
     func addPassports(to router: Router<BasicRequestContext>) {
         let controller = self.controller
-        router.get("\(BrokerRoutes.base)/events/:position/passport") { _, context in
-            try await BrokerRoutes.answer { try await PassportRoutes.passport(controller, context) }
+        router.get("\(BrokerRoutes.base)/events/:position/passport") { request, context in
+            try await BrokerRoutes.answer { try await PassportRoutes.passport(controller, request, context) }
         }
         router.get("v1/why") { request, _ in
             try await BrokerRoutes.answer { try await PassportRoutes.search(controller, request) }
@@ -24,50 +24,30 @@ extension ControlPlane {
 }
 
 enum PassportRoutes {
-    fileprivate static func passport(_ controller: Controller, _ context: BasicRequestContext) async throws -> Response {
-        let namespace = try context.parameters.require("namespace"), broker = try context.parameters.require("broker")
-        let text = try context.parameters.require("position")
-        guard let position = Position(text) else {
-            throw BrokerRoutes.Refusal(
-                .badRequest, "invalid-position", "The position \"\(text)\" is none: it is written LANE:OFFSET, as in 0:12.")
+    fileprivate static func passport(
+        _ controller: Controller, _ request: Request, _ context: BasicRequestContext
+    ) async throws -> Response {
+        let history = try await BrokerRoutes.history(controller, context)
+        _ = try RequestQuery(request, known: [], now: controller.now)
+        let record = try await BrokerRoutes.record(history, context)
+        guard let facts = await controller.passportFacts(namespace: history.namespace, broker: history.broker) else {
+            throw BrokerRoutes.Refusal(.notFound, "unknown-broker", "The broker \(history.broker) is being closed.")
         }
-        let found: Passport?
-        do throws(PassportRefusal) {
-            found = try await controller.passport(namespace: namespace, broker: broker, at: position)
+        do throws(HistoryError) {
+            return Response.json(try await history.passport(of: record, facts: facts).document.json())
         } catch {
-            throw BrokerRoutes.Refusal(error.status, error.code, error.sentence)
+            throw BrokerRoutes.Refusal(error)
         }
-        guard let found else {
-            throw BrokerRoutes.Refusal(
-                .notFound, "unknown-broker", "There is no broker \(broker) in namespace \(namespace), or its log is not open.")
-        }
-        return Response.json(found.document.json())
     }
 
     fileprivate static func search(_ controller: Controller, _ request: Request) async throws -> Response {
-        let query = request.uri.queryParameters
-        guard let id = query.get("id"), !id.isEmpty else {
-            throw BrokerRoutes.Refusal(.badRequest, "missing-parameter", "Which event: ?id= is needed.", field: "id")
+        let query = try RequestQuery(request, known: ["id", "namespace", "broker"], now: controller.now)
+        guard let id = try query.text("id"), !id.isEmpty else {
+            throw RequestQuery.invalid("id", "id is needed: the id of an event.")
         }
-        let found = await controller.search(id: id, namespace: query.get("namespace"), broker: query.get("broker"))
+        let found = await controller.search(
+            id: id, namespace: try query.text("namespace"), broker: try query.text("broker"))
         return Response.json(found.document(id: id).json())
-    }
-}
-
-extension PassportRefusal {
-    fileprivate var status: HTTPResponse.Status {
-        switch self {
-        case .trimmed, .notYet, .noSuchLane: .notFound
-        case .log: .serviceUnavailable
-        }
-    }
-
-    fileprivate var code: String {
-        switch self {
-        case .trimmed: "trimmed"
-        case .notYet, .noSuchLane: "unknown-position"
-        case .log: "log-unavailable"
-        }
     }
 }
 
@@ -80,7 +60,7 @@ extension EventSearch {
                 .sequence(
                     hits.map { hit in
                         .mapping([
-                            ("namespace", .string(hit.namespace)), ("broker", .string(hit.broker)),
+                            ("namespace", .string(hit.history.namespace)), ("broker", .string(hit.history.broker)),
                             ("position", .string("\(hit.position)")),
                         ])
                     })
