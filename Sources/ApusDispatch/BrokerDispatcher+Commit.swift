@@ -70,13 +70,15 @@ extension BrokerDispatcher {
         flight.change.parks.removeAll { $0.reader.isRemoved }
         change.settle = flight.change.settles.map { CursorChange.Mark(name: $0.reader.name, offset: $0.offset) }
         change.park = flight.change.parks.map { reader, slot in
-            CursorChange.Parking(name: reader.name, event: parkedEvent(reader.events[slot]))
+            CursorChange.Parking(name: reader.name, event: reader.events[slot].parked)
         }
         for edit in flight.change.edits {
             change.readers += edit.readers
             change.retire += edit.retire
             change.remove += edit.remove
         }
+        change.entries = flight.change.entries + flight.change.edits.flatMap(\.entries)
+        change.traces = flight.change.traces
     }
 
     /// A commit has ended.
@@ -119,6 +121,9 @@ extension BrokerDispatcher {
         }
         run.pending.settles = flight.change.settles + run.pending.settles
         run.pending.parks = flight.change.parks.filter { !$0.reader.isRemoved } + run.pending.parks
+        run.pending.traces = flight.change.traces + run.pending.traces
+        run.pending.entries = flight.change.entries + run.pending.entries
+        boundTraces(run)
         // The row of a trigger that is gone must not stay a follower's: the shared reader would move on for it.
         for edit in flight.change.edits {
             for retirement in edit.retire { run.shelf[retirement.name]?.isOwed = true }
@@ -128,11 +133,11 @@ extension BrokerDispatcher {
     /// Makes a change durable, with whatever else waits.
     func edit(
         _ run: StreamRun, readers: [CursorChange.Reader] = [], retire: [CursorChange.Retirement] = [],
-        remove: [ReaderName] = []
+        remove: [ReaderName] = [], entries: [StateEntry] = []
     ) async throws(LogError) {
         guard !isStopped else { throw .closed }
         let result = await withCheckedContinuation { done in
-            run.pending.edits.append(CursorEdit(readers: readers, retire: retire, remove: remove, done: done))
+            run.pending.edits.append(CursorEdit(readers: readers, retire: retire, remove: remove, entries: entries, done: done))
             commit(run, withCursors: false)
         }
         try result.get()

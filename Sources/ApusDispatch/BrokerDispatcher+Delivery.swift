@@ -70,8 +70,11 @@ extension BrokerDispatcher {
             let now = executor.now
             let event = reader.events[slot]
             if let began = event.machine.lastAttemptAt {
-                reader.meters.deliverySeconds.observe(now.elapsed(since: began).inSeconds)
+                let elapsed = now.elapsed(since: began)
+                reader.meters.deliverySeconds.observe(elapsed.inSeconds)
+                event.microseconds = elapsed.nanosecondsHeld / 1000
             }
+            event.status = outcome.status
             let action = event.machine.finished(outcome, on: terms(event, reader, run), now: now, using: &random)
             perform(action, slot, reader, run)
             pump(reader, run)
@@ -89,9 +92,11 @@ extension BrokerDispatcher {
         switch action {
         case .settle:
             delivered(reader)
+            record(trace(of: reader.events[slot], reader, .delivered), run)
             close(slot, reader, run, isMarked: false)
         case .park(let dueAt):
             reader.meters.retried.add()
+            record(trace(of: reader.events[slot], reader, .retry(dueAt: dueAt), hasFailed: true), run)
             if let key = reader.events[slot].key { reader.lanes.stick(key) }
             park(slot, dueAt: dueAt, reader, run)
             if reader.ledger.count >= reader.windowMax(bounds) { makeRoom(reader, run) }
@@ -108,6 +113,7 @@ extension BrokerDispatcher {
                     LogKey.position: "\(reader.events[slot].record.position)", LogKey.reason: "\(reason.rawValue)",
                     LogKey.status: "\(failure?.status ?? 0)",
                 ])
+            abandoned(reader.events[slot], reader, run)
             close(slot, reader, run, isMarked: false)
         case .again(let delay):
             reader.outstanding += 1
@@ -139,6 +145,7 @@ extension BrokerDispatcher {
         if isAtomic {
             changes = CursorChange(stream: run.stream)
             changes?.settle = [CursorChange.Mark(name: reader.name, offset: event.offset)]
+            changes?.traces = [trace(of: event, reader, written: action, at: .ownRecord)]
         }
         reader.outstanding += 1
         writing += 1
@@ -162,13 +169,14 @@ extension BrokerDispatcher {
     }
 
     /// The write of a dead letter or a reply has ended.
-    func stored(_ id: Int, _ slot: Int, _ error: LogError?) {
+    func stored(_ id: Int, _ slot: Int, _ result: Result<Position, LogError>) {
         writing -= 1
         let reader = events.reader(id)
         reader.outstanding -= 1
         guard !reader.isRemoved else { return events.free(reader) }
         let event = reader.events[slot]
         let written = event.machine.openWrite
+        let error = result.failure
         if let error {
             reader.lastError = "An outcome cannot be stored: \(error)"
             report(error, LogMessage.outcomeNotStored, events, reader)
@@ -180,6 +188,10 @@ extension BrokerDispatcher {
         switch action {
         case .settle:
             count(written, reader)
+            // Where the log has transactions, the trace was in the one that stored the outcome.
+            if !isAtomic, let written, case .success(let position) = result {
+                record(trace(of: event, reader, written: written, at: position), events)
+            }
             close(slot, reader, events, isMarked: isAtomic)
         default: perform(action, slot, reader, events)
         }

@@ -26,18 +26,11 @@ extension BrokerDispatcher {
         }
     }
 
-    /// What an event looks like while it is parked.
-    func parkedEvent(_ event: OpenEvent) -> ParkedEvent {
-        ParkedEvent(
-            offset: event.offset, attempts: event.machine.attempts, dueAt: event.dueAt,
-            firstAttemptAt: event.machine.firstAttemptAt, key: event.key)
-    }
-
     /// That the event waits is durable: the ledger forgets it.
     func isParked(_ slot: Int, _ reader: ReaderRun, _ run: StreamRun) {
         let event = reader.events[slot]
         event.machine.parked()
-        var parked = parkedEvent(event)
+        var parked = event.parked
         if event.isParked {
             reader.retrying -= 1
         } else {
@@ -117,7 +110,7 @@ extension BrokerDispatcher {
 
     /// A parked event is on the log no more.
     private func lose(_ parked: ParkedEvent, _ reader: ReaderRun, _ run: StreamRun) {
-        reader.lost += 1
+        reader.lose(1)
         lost(1, from: parked.offset, reader, run)
         reader.retrying -= 1
         reader.parked.settle(parked.offset)
@@ -179,7 +172,7 @@ extension BrokerDispatcher {
         reader.loaded = nil
         reader.ledger = CursorLedger(next: next, open: open)
         reader.skip(cursor.settled.union(parked).filter { $0 >= next })
-        reader.isRecovering = true
+        reader.recovering = cursor.parked
         markDirty(reader, run)
         takeUp(reader, run, open: open, parked: cursor.parked)
     }
@@ -216,14 +209,14 @@ extension BrokerDispatcher {
                 if let key = event.key, !reader.lanes.arrive(key, KeyLanes.Waiter(offset: offset, slot: slot)) { continue }
                 reader.fresh.append(slot)
             } else {
-                reader.lost += 1
+                reader.lose(1)
                 lost(1, from: offset, reader, run)
                 reader.ledger.close(offset)
                 markDirty(reader, run)
             }
         }
         reader.meters.parked.set(reader.parked.count)
-        reader.isRecovering = false
+        reader.recovering = nil
         pump(reader, run)
         feed(reader, run)
     }

@@ -25,13 +25,20 @@ extension BrokerDispatcher {
         return lowest
     }
 
+    /// Where an event stands with a trigger, or, on the dead stream, a dead letter with its trigger's sink. nil where there is no
+    /// such trigger, or no such sink.
+    package func standing(of offset: Int64, trigger: String, stream: Stream = .events) -> DeliveryStanding? {
+        let run = run(stream)
+        return run.byName[trigger]?.standing(of: offset, shared: run.shared)
+    }
+
     private func progress(of reader: ReaderRun, _ run: StreamRun, end: Int64) -> TriggerProgress {
         let next = reader.ledger.next ?? run.shared
         let lag = max(0, end - next)
         reader.meters.lag.set(Int(lag))
         return TriggerProgress(
             trigger: reader.name, stream: run.stream, next: next, lag: lag, inFlight: reader.inFlight,
-            open: reader.ledger.count, parked: reader.loaded?.parked.count ?? reader.parked.count,
+            open: reader.ledger.count, parked: reader.unread?.count ?? reader.parked.count,
             nextDueAt: reader.parked.nextDueAt, stopped: reader.stopped(bounds), lastError: reader.lastError ?? run.lastError,
             delivered: reader.delivered, dead: reader.dead, lost: reader.lost,
             filterErrors: reader.filterErrors, lastFilterError: reader.lastFilterError)

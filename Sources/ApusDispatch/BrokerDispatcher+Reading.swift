@@ -119,7 +119,7 @@ extension BrokerDispatcher {
         case .failure(let error):
             if let next = error.nextReadable(after: run.shared) {
                 let gap = next - run.shared
-                for case let reader? in run.readers where reader.isFollowing && !reader.isRemoved { reader.lost += Int(gap) }
+                for case let reader? in run.readers where reader.isFollowing && !reader.isRemoved { reader.lose(Int(gap)) }
                 lost(gap, from: run.shared, nil, run)
                 run.shared = next
                 armCommit(run)
@@ -277,7 +277,7 @@ extension BrokerDispatcher {
             feed(reader, run)
         case .failure(let error):
             if let readable = error.nextReadable(after: next) {
-                reader.lost += Int(readable - next)
+                reader.lose(Int(readable - next))
                 lost(readable - next, from: next, reader, run)
                 reader.ledger.next = readable
                 markDirty(reader, run)

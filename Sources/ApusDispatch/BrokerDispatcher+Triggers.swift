@@ -8,10 +8,12 @@ extension BrokerDispatcher {
     package func start() async throws(LogError) {
         // Both or neither, so that a start that failed can be made again.
         let loaded = [try await load(.events), try await load(.dead)]
+        marks = try await loadMarks()
         for (run, loaded) in zip(runs, loaded) {
             run.shared = loaded.shared
             run.durableShared = loaded.shared
-            for (name, cursor) in loaded.readers.sorted(by: { $0.key < $1.key }) {
+            // A replay's readers are its own business: it keeps, pins and forgets them itself.
+            for (name, cursor) in loaded.readers.sorted(by: { $0.key < $1.key }) where name.isTrigger {
                 if let retiredAt = cursor.retiredAt {
                     shelve(name, cursor, retiredAt: retiredAt, run)
                 } else {
@@ -46,8 +48,9 @@ extension BrokerDispatcher {
         defer { leave(trigger) }
         for run in runs where run.byName[trigger] != nil || run.shelf[trigger] != nil {
             if let reader = run.byName[trigger] { detach(reader, run) }
-            try await edit(run, remove: [trigger])
+            try await edit(run, remove: [trigger], entries: forgottenMark(of: trigger, run))
             run.shelf[trigger] = nil
+            if run === events { marks[trigger] = nil }
         }
     }
 
@@ -81,7 +84,9 @@ extension BrokerDispatcher {
     private func create(_ plan: TriggerPlan, _ run: StreamRun) async throws(LogError) {
         let next = try await start(of: plan, run)
         let row = CursorChange.Reader(name: plan.name, next: next, open: [])
-        try await edit(run, readers: [row])
+        let mark = TriggerMark(began: next, beganAt: executor.now, filterSince: next, filter: plan.filter.text)
+        try await edit(run, readers: [row], entries: run === events ? [mark.entry(of: plan.name)] : [])
+        if run === events { marks[plan.name] = mark }
         let reader = add(plan.name, CursorLedger(next: next), run)
         reader.durableRow = row
         change(reader, to: plan, run)
@@ -91,8 +96,9 @@ extension BrokerDispatcher {
     private func takeDown(_ shelved: ShelvedCursor, _ plan: TriggerPlan, _ run: StreamRun) async throws(LogError) {
         let loaded = try await load(run.stream)
         guard var cursor = loaded.readers[plan.name], !isExpired(shelved.retiredAt, executor.now) else {
-            try await edit(run, remove: [plan.name])
+            try await edit(run, remove: [plan.name], entries: forgottenMark(of: plan.name, run))
             run.shelf[plan.name] = nil
+            if run === events { marks[plan.name] = nil }
             return try await create(plan, run)
         }
         cursor.next = shelved.row.next
@@ -107,6 +113,7 @@ extension BrokerDispatcher {
         let former = reader.plan
         reader.plan = plan
         run.filtersChanged()
+        if run === events { markFilter(of: plan, from: reader.ledger.next ?? run.shared) }
         if let former, !former.hasFilter(of: plan) {
             reader.filterErrors = 0
             reader.lastFilterError = nil

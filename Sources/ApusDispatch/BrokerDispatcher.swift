@@ -23,10 +23,13 @@ package actor BrokerDispatcher: AppendReceiver {
     let bounds: DispatchBounds
     let isAtomic: Bool
     let queueWaitSeconds: Histogram
+    let tracesDropped: Counter
 
     let events = StreamRun(.events)
     let dead = StreamRun(.dead)
     var random: SeededGenerator
+    /// Where triggers began and since when their filters hold, as it is durable or is to be with the next commit.
+    var marks: [ReaderName: TriggerMark] = [:]
 
     var inFlight = 0
     /// Writes of dead letters and replies that are on their way.
@@ -64,6 +67,7 @@ package actor BrokerDispatcher: AppendReceiver {
         self.bounds = bounds
         isAtomic = log.appendsWithChanges
         queueWaitSeconds = meters.histogram(.queueWaitSeconds, [namespace, broker])
+        tracesDropped = meters.counter(.tracesDropped, [namespace, broker])
         random = SeededGenerator(seed: seed)
     }
 
@@ -105,10 +109,9 @@ package actor BrokerDispatcher: AppendReceiver {
         }
         guard !isStopped else { return }
         for outcome in outcomes {
-            let error: LogError? = if case .failure(let error) = outcome.result { error } else { nil }
             switch WriteToken(outcome.token) {
-            case .commit(let stream): committed(run(stream), error)
-            case .event(let reader, let slot): stored(reader, slot, error)
+            case .commit(let stream): committed(run(stream), outcome.result.failure)
+            case .event(let reader, let slot): stored(reader, slot, outcome.result)
             }
         }
         checkQuiet()
@@ -165,6 +168,10 @@ package actor BrokerDispatcher: AppendReceiver {
             for edit in edits { edit.done.resume(returning: .failure(.closed)) }
         }
     }
+}
+
+extension Result {
+    var failure: Failure? { if case .failure(let error) = self { error } else { nil } }
 }
 
 /// What a write belongs to, as the number that the log gives back with its outcome.

@@ -11,6 +11,8 @@ package struct DispatchBounds: Sendable {
     package var pageRecords = Limits.readPageRecordsMax
     /// Parked events that are fetched at once.
     package var retryRecords = Limits.retryPageRecordsMax
+    /// Traces of one stream that wait for a commit.
+    package var pendingTraces = Limits.pendingTracesMax
     /// A wait longer than this is looked at in between, as a wall clock may be set.
     package var timerMax: Duration = .seconds(3600)
 

@@ -11,6 +11,9 @@ final class OpenEvent {
     var key: String?
     /// Where the attempt went that is being made or was made last.
     var destination = ""
+    /// Of the attempt that ended last: its HTTP status, 0 where no whole answer came, and how long it took.
+    var status = 0
+    var microseconds: Int64 = 0
     /// When the retry is due, while that is being written.
     var dueAt: Timestamp?
     /// It became the head of its key while it was being parked.
@@ -24,6 +27,12 @@ final class OpenEvent {
     }
 
     var offset: Int64 { record.position.offset }
+
+    /// What it looks like while it is parked.
+    var parked: ParkedEvent {
+        ParkedEvent(
+            offset: offset, attempts: machine.attempts, dueAt: dueAt, firstAttemptAt: machine.firstAttemptAt, key: key)
+    }
 }
 
 /// Open events by small numbers: a completion finds its event without a search.

@@ -23,6 +23,9 @@ package struct ParkedQueue: Sendable {
     /// The lowest offset that is parked: it pins retention. Looks at every entry.
     package var lowestOffset: Int64? { entries.keys.min() }
 
+    /// The event at `offset`, where it is parked.
+    package func event(at offset: Int64) -> ParkedEvent? { entries[offset] }
+
     /// Adds an event, or puts one back that was out. One without a due time waits until it is promoted.
     package mutating func park(_ event: ParkedEvent) {
         entries[event.offset] = event

@@ -9,6 +9,7 @@ struct ReaderMeters {
     let lag: Gauge
     let inFlight: Gauge
     let parked: Gauge
+    let lost: Counter
     let deliverySeconds: Histogram
     /// Only the stream of events is filtered.
     let filterErrors: Counter?
@@ -23,6 +24,7 @@ struct ReaderMeters {
         lag = meters.gauge(.lag, labels)
         inFlight = meters.gauge(.inFlight, labels)
         parked = meters.gauge(.parked, labels)
+        lost = meters.counter(.lost, labels)
         deliverySeconds = meters.histogram(.deliverySeconds, labels)
         filterErrors = stream == .events ? meters.counter(.filterErrors, [namespace, broker, trigger]) : nil
         let giveUps = Self.giveUps(on: stream)
@@ -44,7 +46,7 @@ struct ReaderMeters {
 
     /// Forgets the series of a trigger that was removed.
     static func drop(_ meters: Meters, namespace: String, broker: String, stream: Stream, trigger: String) {
-        for metric in [Metric.matched, .delivered, .retried, .lag, .inFlight, .parked, .deliverySeconds] {
+        for metric in [Metric.matched, .delivered, .retried, .lag, .inFlight, .parked, .lost, .deliverySeconds] {
             meters.drop(metric, [namespace, broker, trigger, stream.rawValue])
         }
         meters.drop(giveUps(on: stream), [namespace, broker, trigger])

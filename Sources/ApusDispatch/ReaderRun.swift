@@ -1,5 +1,6 @@
 import ApusPorts
 import ApusResources
+import ApusTelemetry
 import CloudEvents
 
 /// One trigger on one stream: its cursor, its window and what waits. Owned by the dispatcher; touched on its executor only.
@@ -21,8 +22,8 @@ final class ReaderRun {
     var plan: TriggerPlan?
     /// Its trigger was removed: attempts in flight are let go. It goes for good when the last of them has ended.
     var isRemoved = false
-    /// Its cursor was loaded and its open events were not fetched yet.
-    var isRecovering = false
+    /// What its cursor has parked, while its open events are fetched after a restart.
+    var recovering: [ParkedEvent]?
 
     var ledger: CursorLedger
     /// The row that is durable, and the one that is being written.
@@ -76,7 +77,7 @@ final class ReaderRun {
     var isFollowing: Bool { ledger.next == nil }
 
     /// Has a plan that delivers.
-    var isLive: Bool { !isRemoved && !isRecovering && plan?.destination != nil && plan?.isPaused == false }
+    var isLive: Bool { !isRemoved && recovering == nil && plan?.destination != nil && plan?.isPaused == false }
 
     func windowMax(_ bounds: DispatchBounds) -> Int { max(bounds.windowEvents, plan?.maxInFlight ?? 0) }
 
@@ -114,7 +115,28 @@ final class ReaderRun {
     func pin(durableShared: Int64) -> Int64 {
         let row = durableRow.map { CursorLedger(next: $0.next, open: $0.open) } ?? ledger
         return min(
-            row.lowWaterMark(shared: durableShared), parked.lowestOffset ?? .max, loaded?.parked.map(\.offset).min() ?? .max)
+            row.lowWaterMark(shared: durableShared), parked.lowestOffset ?? .max, unread?.map(\.offset).min() ?? .max)
+    }
+
+    /// What is parked durably and not in ``parked`` yet.
+    var unread: [ParkedEvent]? { loaded?.parked ?? recovering }
+
+    /// Events that went before they were delivered (promise 21).
+    func lose(_ count: Int) {
+        lost += count
+        meters.lost.add(count)
+    }
+
+    /// Where an event stands, `shared` being where the shared reader does. Looks at every open event.
+    func standing(of offset: Int64, shared: Int64) -> DeliveryStanding {
+        if let event = events.all.first(where: { $0.event.offset == offset })?.event {
+            return event.machine.state == .parking ? .parked(event.parked) : .open(attempts: event.machine.attempts)
+        }
+        if loaded?.settled.contains(offset) == true { return .passed }
+        if let event = parked.event(at: offset) ?? unread?.first(where: { $0.offset == offset }) { return .parked(event) }
+        // Open from before a restart, and not fetched yet.
+        if ledger.open.contains(offset) { return .open(attempts: 0) }
+        return offset >= ledger.next ?? shared && !skipped.contains(offset) ? .ahead : .passed
     }
 
     func stopped(_ bounds: DispatchBounds) -> TriggerProgress.Stop? {

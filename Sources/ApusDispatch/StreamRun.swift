@@ -87,7 +87,7 @@ final class StreamRun {
         case .events:
             filterIndex().forEachMatch(event.attributes, onError: { failures.append($0) }, { matches.append($0) })
         case .dead:
-            if let trigger = event.deadLetter?.trigger, let reader = byName[trigger] { matches.append(reader.id) }
+            if let letter = event.deadLetter, letter.isFed, let reader = byName[letter.trigger] { matches.append(reader.id) }
         }
     }
 
@@ -95,7 +95,7 @@ final class StreamRun {
     func wants(_ reader: ReaderRun, _ event: EventRecord, errors: inout Int) -> Bool {
         switch stream {
         case .events: reader.plan?.filter.matches(event.attributes, evaluationErrors: &errors) ?? false
-        case .dead: event.deadLetter.map { $0.trigger.utf8.elementsEqual(reader.name.utf8) } ?? false
+        case .dead: event.deadLetter.map { $0.isFed && $0.trigger.utf8.elementsEqual(reader.name.utf8) } ?? false
         }
     }
 
@@ -108,6 +108,11 @@ final class StreamRun {
         index = made
         return made
     }
+}
+
+extension DeadLetter {
+    /// Whether a dead letter sink gets it: a changed copy is there to be redriven, and the sink had the one that it is a copy of.
+    fileprivate var isFed: Bool { reason != .edited }
 }
 
 /// A cursor whose trigger is not here.
@@ -128,8 +133,21 @@ struct PendingChange {
     /// Open events that are to be parked, by reader and slot.
     var parks: [(reader: ReaderRun, slot: Int)] = []
     var edits: [CursorEdit] = []
+    /// Of outcomes that are settled or parked by the same commit.
+    var traces: [DeliveryTrace] = []
+    var entries: [StateEntry] = []
 
-    var isEmpty: Bool { settles.isEmpty && parks.isEmpty && edits.isEmpty }
+    var isEmpty: Bool {
+        settles.isEmpty && parks.isEmpty && edits.isEmpty && traces.isEmpty && entries.isEmpty
+    }
+
+    /// Holds traces and entries at `most` each: the oldest go. Gives back how many went.
+    mutating func dropOldest(beyond most: Int) -> Int {
+        let (dropped, marks) = (max(0, traces.count - most), max(0, entries.count - most))
+        traces.removeFirst(dropped)
+        entries.removeFirst(marks)
+        return dropped + marks
+    }
 }
 
 /// A change that someone waits for.
@@ -137,6 +155,7 @@ struct CursorEdit {
     var readers: [CursorChange.Reader] = []
     var retire: [CursorChange.Retirement] = []
     var remove: [ReaderName] = []
+    var entries: [StateEntry] = []
     var done: CheckedContinuation<Result<Void, LogError>, Never>
 }
 

@@ -7,7 +7,7 @@ public struct BrokerNotes: Sendable, Equatable {
 
     /// Takes the entries and traces of a change; the cursors are ``StreamCursors``' part of it.
     public mutating func apply(_ change: CursorChange) {
-        for entry in change.entries { entries[entry.key] = entry.value }
+        for entry in change.entries where !(entry.keepsExisting && entries[entry.key] != nil) { entries[entry.key] = entry.value }
         for trace in change.traces { traces[change.stream, default: [:]][trace.offset, default: []].append(trace) }
     }
 

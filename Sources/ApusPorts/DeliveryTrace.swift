@@ -43,3 +43,36 @@ public struct DeliveryTrace: Sendable, Equatable {
         self.ending = ending
     }
 }
+
+extension Position {
+    /// In a trace that rides an append (``AppendBatch/changes``): where the batch's own first record comes to stand, which only
+    /// the log knows. It keeps that position instead (``CursorChange/placed(at:)``).
+    public static let ownRecord = Position(lane: -1, offset: -1)
+}
+
+extension CursorChange {
+    /// The changes of a batch whose first record stands at `first`, as a log makes them durable with it.
+    public func placed(at first: Position) -> CursorChange {
+        guard traces.contains(where: { $0.ending.isOwnRecord }) else { return self }
+        var placed = self
+        for index in placed.traces.indices { placed.traces[index].ending.place(at: first) }
+        return placed
+    }
+}
+
+extension DeliveryTrace.Ending {
+    fileprivate var isOwnRecord: Bool {
+        switch self {
+        case .replied(.ownRecord), .dead(.ownRecord): true
+        case .delivered, .replied, .retry, .dead, .abandoned: false
+        }
+    }
+
+    fileprivate mutating func place(at first: Position) {
+        switch self {
+        case .replied(.ownRecord): self = .replied(first)
+        case .dead(.ownRecord): self = .dead(first)
+        case .delivered, .replied, .retry, .dead, .abandoned: break
+        }
+    }
+}

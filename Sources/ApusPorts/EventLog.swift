@@ -54,7 +54,8 @@ public protocol EventLog: AnyObject, Sendable {
 public struct AppendBatch: Sendable {
     public var stream: Stream
     public var records: [EventRecord]
-    /// Cursor changes that become durable with the records, where the backend can (promise 13).
+    /// Cursor changes that become durable with the records, where the backend can (promise 13), with the records' own position
+    /// in their traces (``CursorChange/placed(at:)``).
     public var changes: CursorChange?
     public var receiver: any AppendReceiver
     /// The receiver's own mark, given back with the outcome.

@@ -89,6 +89,8 @@ public enum Limits {
     public static let stateValueBytesMax = 65_536
     /// How much of a failed attempt's answer the passport shows.
     public static let traceTextBytesMax = 256
+    /// Traces of one stream that wait for a commit, while commits fail; beyond it the oldest are dropped, and counted.
+    public static let pendingTracesMax = 65_536
     /// Records of a log that one request looks at; a page may come back short, with a cursor to go on.
     public static let scannedRecordsMax = 100_000
     public static let scannedBytesMax = 268_435_456
@@ -180,6 +182,7 @@ extension Limits {
         ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
         ("stateValueBytesMax", "\(Limits.stateValueBytesMax)", "bytes"),
         ("traceTextBytesMax", "\(Limits.traceTextBytesMax)", "bytes"),
+        ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),
         ("scannedRecordsMax", "\(Limits.scannedRecordsMax)", "records"),
         ("scannedBytesMax", "\(Limits.scannedBytesMax)", "bytes"),
         ("listedEventsMax", "\(Limits.listedEventsMax)", "events"),

@@ -5,10 +5,13 @@ public struct StateEntry: Sendable, Equatable {
     public var key: String
     /// nil removes the entry.
     public var value: [UInt8]?
+    /// In a change: an entry that is there already stays as it is. For who knows less than anybody who may have written it.
+    public var keepsExisting: Bool
 
-    public init(key: String, value: [UInt8]?) {
+    public init(key: String, value: [UInt8]?, keepsExisting: Bool = false) {
         self.key = key
         self.value = value
+        self.keepsExisting = keepsExisting
     }
 }
 

@@ -52,6 +52,12 @@ extension Metric {
     public static let parked = Metric(
         "apus_trigger_parked", .gauge, labels: ["namespace", "broker", "trigger", "stream"], help: "Events that wait for a retry."
     )
+    public static let lost = Metric(
+        "apus_lost_total", .counter, labels: ["namespace", "broker", "trigger", "stream"],
+        help: "Events that were trimmed or damaged before a trigger had them.")
+    public static let tracesDropped = Metric(
+        "apus_traces_dropped_total", .counter, labels: ["namespace", "broker"],
+        help: "Traces and marks of outcomes that were dropped, since they could not be stored and too many waited.")
     public static let sourceEmitted = Metric(
         "apus_source_events_total", .counter, labels: ["namespace", "kind", "source"],
         help: "Events of a source that its sink has.")
@@ -88,8 +94,8 @@ extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
         received, refused, appended, deduplicated, matched, filterErrors, delivered, retried, deadLettered, sinkGaveUp, lag,
-        inFlight, parked, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds, queueWaitSeconds,
-        deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
+        inFlight, parked, lost, tracesDropped, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds,
+        queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
         build,
     ]
 }

@@ -2,6 +2,7 @@ import ApusDispatch
 import ApusPorts
 import ApusTesting
 import CloudEvents
+import EventFilters
 import Testing
 
 @Suite struct `A crash` {
@@ -52,10 +53,29 @@ import Testing
             first.log.setCrash(afterOperations: step)
             Self.live(first, events: 0..<10)
             #expect(first.log.isCrashed)
+            try checkTraces([first], step)
             let second = first.restarted(sink: Self.script)
             Self.live(second, events: 10..<12)
             try check(first, second, step, isAtomic: isAtomic)
+            try checkTraces([first, second], step)
         }
+    }
+
+    /// At the crash and at the end: whatever a cursor has passed or parked is traced.
+    private func checkTraces(_ lives: [DispatchHarness], _ step: Int) throws {
+        let check = TraceCheck(lives: lives, script: Self.script, again: "after \(step)")
+        let log = lives[lives.count - 1].log
+        for plan in try Self.plans() {
+            let start = lives[0].cursor(plan.name) == nil ? Int64(10) : 0
+            let matching = log.records(.events).filter { plan.filter.matches($0.event.attributes) }.map(\.position.offset)
+            check.check(plan, .events, wanted: matching.filter { $0 >= start })
+            guard plan.deadLetterSink != nil else { continue }
+            let letters = log.records(.dead).filter { $0.event.deadLetter?.trigger == plan.name }.map(\.position.offset)
+            // The sink's cursor is durable before the trigger's, so that all of them are its.
+            check.check(plan, .dead, wanted: letters)
+            if lives.count == 2 { check.checkLast(plan, .dead) }
+        }
+        if lives.count == 2 { for plan in try Self.plans() { check.checkLast(plan, .events) } }
     }
 
     private func check(_ first: DispatchHarness, _ second: DispatchHarness, _ step: Int, isAtomic: Bool) throws {

@@ -146,6 +146,22 @@ private final class History {
 
     // MARK: What must hold
 
+    /// What of the dead stream is fed to the trigger's sink.
+    private func letters(_ plan: TriggerPlan) -> [Int64] {
+        harness.log.records(.dead).filter { $0.event.deadLetter?.trigger == plan.name }.map(\.position.offset)
+            .filter { $0 >= deadBegan[plan.name] ?? .max }
+    }
+
+    private func checkTraces(_ plan: TriggerPlan, isEnd: Bool) {
+        let check = TraceCheck(lives: lives, script: Self.script(seed), again: again)
+        check.check(plan, .events, wanted: matching(plan))
+        check.check(plan, .dead, wanted: plan.deadLetterSink == nil ? [] : letters(plan))
+        if isEnd { for stream in ApusPorts.Stream.allCases { check.checkLast(plan, stream) } }
+        // The mark of a trigger and its first cursor are one change.
+        #expect((harness.mark(of: plan.name) == nil) == (harness.cursor(plan.name) == nil), "\(again)")
+        if let mark = harness.mark(of: plan.name) { #expect(mark.began == began[plan.name] && mark.filterSince == mark.began) }
+    }
+
     private var again: Comment { "seed \(seed): APUS_SIMULATION_SEED=\(seed) swift test --filter Simulation" }
 
     private func isDone(_ plan: TriggerPlan, _ offset: Int64) -> Bool {
@@ -172,6 +188,7 @@ private final class History {
         let durable = harness.log.durable
         for plan in plans {
             try note(plan)
+            checkTraces(plan, isEnd: false)
             guard let cursors = durable.cursors[.events], let cursor = cursors.readers[plan.name] else { continue }
             let next = cursor.next ?? cursors.shared
             let held = Set(cursor.open + cursor.parked.map(\.offset))
@@ -191,12 +208,11 @@ private final class History {
             let cursor = harness.cursor(plan.name)
             #expect(cursor?.open == [] && cursor?.parked == [] && cursor?.next == nil, "\(again)")
             if plan.deadLetterSink != nil {
-                let letters = harness.log.records(.dead).filter { $0.event.deadLetter?.trigger == plan.name }
-                    .map(\.position.offset).filter { $0 >= deadBegan[plan.name] ?? .max }
                 let fed = Set(lives.flatMap { $0.sink.attempts(at: plan.deadLetterSink!.url).map(\.record.position.offset) })
-                #expect(fed == Set(letters), "the dead letter sink of \(plan.name). \(again)")
+                #expect(fed == Set(letters(plan)), "the dead letter sink of \(plan.name). \(again)")
             }
             for life in lives { checkAttempts(plan, life) }
+            checkTraces(plan, isEnd: true)
         }
         #expect(harness.keepFrom() == harness.log.bounds(of: .events).next.offset, "\(again)")
     }

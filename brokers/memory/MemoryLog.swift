@@ -38,7 +38,7 @@ package final class MemoryLog: EventLog, CursorStore {
         let now = clock()
         tell(batch.receiver, batch.token) { state in
             let first = state.streams[batch.stream, default: MemoryStream()].append(batch.records, now: now)
-            if let change = batch.changes { state.apply(change) }
+            if let change = batch.changes { state.apply(change.placed(at: Position(offset: first))) }
             if !batch.records.isEmpty { state.appended.insert(batch.stream) }
             state.waiting.events += batch.records.count
             state.waiting.bytes += batch.records.reduce(0) { $0 + $1.sizeBytes }

@@ -86,7 +86,7 @@ struct GroupCommit {
         case .events: try events.add(append, to: file)
         case .dead: try dead.add(append, to: file)
         }
-        if let change = batch.changes { try file.cursors.apply(change) }
+        if let change = batch.changes { try file.cursors.apply(change.placed(at: Position(offset: first))) }
         outcomes.append(
             (batch.receiver, AppendOutcome(token: batch.token, result: .success(Position(offset: first)))))
     }

@@ -225,7 +225,7 @@ extension SimLog.State {
         switch operation {
         case .append(let batch):
             let first = durable.append(batch.records, to: batch.stream, now: now)
-            if withChanges, let change = batch.changes { apply(change) }
+            if withChanges, let change = batch.changes { apply(change.placed(at: first)) }
             return first
         case .commit(let change):
             apply(change)
