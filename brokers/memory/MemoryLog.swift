@@ -36,7 +36,7 @@ package final class MemoryLog: EventLog, CursorStore {
 
     package func append(_ batch: AppendBatch) {
         let now = clock()
-        tell(batch.receiver, batch.token) { state in
+        tell(batch.receiver, batch.token, batch.changes) { state in
             let first = state.streams[batch.stream, default: MemoryStream()].append(batch.records, now: now)
             if let change = batch.changes { state.apply(change.placed(at: Position(offset: first))) }
             if !batch.records.isEmpty { state.appended.insert(batch.stream) }
@@ -47,17 +47,26 @@ package final class MemoryLog: EventLog, CursorStore {
     }
 
     package func commit(_ change: CursorChange, receiver: any AppendReceiver, token: UInt64) {
-        tell(receiver, token) { state in
+        tell(receiver, token, change) { state in
             state.apply(change)
             return 0
         }
     }
 
-    /// Makes a change and has its receiver told of it: later, on the queue.
-    private func tell(_ receiver: any AppendReceiver, _ token: UInt64, _ change: (inout sending State) -> Int64) {
+    /// Makes a change, unless one of its entries is too large, and has its receiver told of it: later, on the queue.
+    private func tell(
+        _ receiver: any AppendReceiver, _ token: UInt64, _ changes: CursorChange?, _ change: (inout sending State) -> Int64
+    ) {
+        let isTooLarge = changes?.entries.contains { ($0.value?.count ?? 0) > Limits.stateValueBytesMax } ?? false
         let mustTell = state.withLock { state in
             let result: Result<Position, LogError> =
-                state.isClosed ? .failure(.closed) : .success(Position(offset: change(&state)))
+                if state.isClosed {
+                    .failure(.closed)
+                } else if isTooLarge {
+                    .failure(.tooLarge(limit: Limits.stateValueBytesMax))
+                } else {
+                    .success(Position(offset: change(&state)))
+                }
             state.told.append((receiver, AppendOutcome(token: token, result: result)))
             defer { state.isTelling = true }
             return !state.isTelling

@@ -1,7 +1,8 @@
 internal import ApusPorts
 internal import CloudEvents
 
-/// How changes to cursors are written: each statement of the tables `readers`, `settled`, `parked`, and `streams.shared`.
+/// How changes to cursors are written: each statement of the tables `readers`, `settled`, `parked`, `entries`, and
+/// `streams.shared`. Traces are written by ``TraceStatements``, for all changes of a commit together.
 final class CursorStatements {
     private let setShared: Statement
     private let putReader: Statement
@@ -14,6 +15,8 @@ final class CursorStatements {
     private let dropReader: Statement
     private let dropAllSettled: Statement
     private let dropAllParked: Statement
+    private let putEntry: Statement
+    private let dropEntry: Statement
 
     init(_ connection: borrowing Connection) throws(SQLiteError) {
         setShared = try connection.prepare("UPDATE streams SET shared = ?2 WHERE stream = ?1")
@@ -40,6 +43,8 @@ final class CursorStatements {
         dropReader = try connection.prepare("DELETE FROM readers WHERE stream = ?1 AND name = ?2")
         dropAllSettled = try connection.prepare("DELETE FROM settled WHERE stream = ?1 AND name = ?2")
         dropAllParked = try connection.prepare("DELETE FROM parked WHERE stream = ?1 AND name = ?2")
+        putEntry = try connection.prepare("INSERT OR REPLACE INTO entries (key, value) VALUES (?1, ?2)")
+        dropEntry = try connection.prepare("DELETE FROM entries WHERE key = ?1")
     }
 
     /// Makes a change, in the order of its fields; to be called in a transaction.
@@ -71,6 +76,11 @@ final class CursorStatements {
             try dropReader.run(stream, .text(name))
             try dropAllSettled.run(stream, .text(name))
             try dropAllParked.run(stream, .text(name))
+        }
+        for entry in change.entries {
+            // Keys are bytes: as text they would be cut at a NUL, and compared by what a collation thinks of them.
+            let key = SQLValue.blob(Array(entry.key.utf8))
+            if let value = entry.value { try putEntry.run(key, .blob(value)) } else { try dropEntry.run(key) }
         }
     }
 

@@ -71,9 +71,21 @@ struct FileFormat {
 }
 
 extension FileFormat {
-    /// A broker's log. Version 1 did not know when a parked event was first attempted.
+    /// What a broker remembers beside its cursors, what became of deliveries, and the key under which ids are hashed
+    /// (``IDIndex``).
+    private static let notes = """
+        CREATE TABLE entries (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE events_traces (
+            place INTEGER PRIMARY KEY, lowest INTEGER NOT NULL, highest INTEGER NOT NULL, bytes BLOB NOT NULL);
+        CREATE TABLE dead_traces (
+            place INTEGER PRIMARY KEY, lowest INTEGER NOT NULL, highest INTEGER NOT NULL, bytes BLOB NOT NULL);
+        CREATE TABLE identity (ids_key BLOB NOT NULL);
+        INSERT INTO identity VALUES (randomblob(16));
+        """
+
+    /// A broker's log. Version 1 did not know when a parked event was first attempted; version 2 knew nothing but cursors.
     static let log = FileFormat(
-        kind: "log", applicationID: 0x4150_4C47, version: 2,
+        kind: "log", applicationID: 0x4150_4C47, version: 3,
         create: """
             CREATE TABLE events (
                 first INTEGER PRIMARY KEY, count INTEGER NOT NULL, first_time INTEGER NOT NULL, last_time INTEGER NOT NULL,
@@ -94,8 +106,9 @@ extension FileFormat {
                 stream TEXT NOT NULL, name TEXT NOT NULL, offset INTEGER NOT NULL, attempts INTEGER NOT NULL, due_at INTEGER,
                 key TEXT, first_attempt_at INTEGER, PRIMARY KEY (stream, name, offset)) WITHOUT ROWID;
             INSERT INTO streams VALUES ('events', 0, 0, 0, \(Int64.min), 0), ('dead', 0, 0, 0, \(Int64.min), 0);
+            \(notes)
             """,
-        migrations: [1: "ALTER TABLE parked ADD COLUMN first_attempt_at INTEGER;"])
+        migrations: [1: "ALTER TABLE parked ADD COLUMN first_attempt_at INTEGER;", 2: notes])
 
     /// What sources keep between their starts.
     private static let progress = """

@@ -12,6 +12,7 @@ struct GroupCommit {
         var chunk = Chunk()
         var records: [LogRecord] = []
         var sizes: [Int] = []
+        var traces = TraceStage()
 
         init(_ stream: Stream, _ state: LogFile.StreamState, now: Timestamp) {
             self.stream = stream
@@ -62,19 +63,33 @@ struct GroupCommit {
             switch write {
             case .append(let append): try stage(append, in: file)
             case .change(let change, let receiver, let token):
-                try file.cursors.apply(change)
+                if let refusal = change.refusal {
+                    outcomes.append((receiver, AppendOutcome(token: token, result: .failure(refusal))))
+                    continue
+                }
+                try stage(change, in: file)
                 outcomes.append((receiver, AppendOutcome(token: token, result: .success(Position(offset: 0)))))
             case .trim: continue
             }
         }
         try events.flush(to: file)
         try dead.flush(to: file)
+        try events.traces.flush(to: file.traces, .events)
+        try dead.traces.flush(to: file.traces, .dead)
+    }
+
+    private mutating func stage(_ change: CursorChange, in file: LogFile) throws(SQLiteError) {
+        try file.cursors.apply(change)
+        switch change.stream {
+        case .events: events.traces.add(change.traces)
+        case .dead: dead.traces.add(change.traces)
+        }
     }
 
     private mutating func stage(_ append: Write.Append, in file: LogFile) throws(SQLiteError) {
         let batch = append.batch
-        guard append.encoded.largest <= RecordFormat.recordBytesMax else {
-            fail(batch, .tooLarge(limit: RecordFormat.recordBytesMax))
+        if let refusal = append.refusal {
+            outcomes.append((batch.receiver, AppendOutcome(token: batch.token, result: .failure(refusal))))
             return
         }
         let first =
@@ -86,13 +101,9 @@ struct GroupCommit {
         case .events: try events.add(append, to: file)
         case .dead: try dead.add(append, to: file)
         }
-        if let change = batch.changes { try file.cursors.apply(change.placed(at: Position(offset: first))) }
+        if let change = batch.changes { try stage(change.placed(at: Position(offset: first)), in: file) }
         outcomes.append(
             (batch.receiver, AppendOutcome(token: batch.token, result: .success(Position(offset: first)))))
-    }
-
-    private mutating func fail(_ batch: AppendBatch, _ error: LogError) {
-        outcomes.append((batch.receiver, AppendOutcome(token: batch.token, result: .failure(error))))
     }
 
     /// The outcomes where nothing of it was kept.
@@ -101,12 +112,11 @@ struct GroupCommit {
     ) -> [(receiver: any AppendReceiver, outcome: AppendOutcome)] {
         writes.compactMap { write in
             switch write {
-            case .append(let append) where append.encoded.largest > RecordFormat.recordBytesMax:
-                let error = LogError.tooLarge(limit: RecordFormat.recordBytesMax)
-                return (append.batch.receiver, AppendOutcome(token: append.batch.token, result: .failure(error)))
             case .append(let append):
-                return (append.batch.receiver, AppendOutcome(token: append.batch.token, result: .failure(error)))
-            case .change(_, let receiver, let token): return (receiver, AppendOutcome(token: token, result: .failure(error)))
+                let result = Result<Position, LogError>.failure(append.refusal ?? error)
+                return (append.batch.receiver, AppendOutcome(token: append.batch.token, result: result))
+            case .change(let change, let receiver, let token):
+                return (receiver, AppendOutcome(token: token, result: .failure(change.refusal ?? error)))
             case .trim: return nil
             }
         }
@@ -128,5 +138,21 @@ struct GroupCommit {
             }
         }
         for group in groups { group.receiver.appended(group.outcomes) }
+    }
+}
+
+extension Write.Append {
+    /// Why it can never be kept; nil where it can.
+    fileprivate var refusal: LogError? {
+        if encoded.largest > RecordFormat.recordBytesMax { return .tooLarge(limit: RecordFormat.recordBytesMax) }
+        return batch.changes?.refusal
+    }
+}
+
+extension CursorChange {
+    /// Why it can never be kept; nil where it can.
+    fileprivate var refusal: LogError? {
+        let isTooLarge = entries.contains { ($0.value?.count ?? 0) > Limits.stateValueBytesMax }
+        return isTooLarge ? .tooLarge(limit: Limits.stateValueBytesMax) : nil
     }
 }

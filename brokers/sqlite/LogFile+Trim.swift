@@ -4,10 +4,25 @@ extension LogFile {
     /// Rows that one transaction of a trim deletes at most.
     static let trimRowsMax = 64
 
-    /// Forgets records before `target`, up to ``trimRowsMax`` rows of them; to be called in a transaction.
+    /// Forgets records before `target`, up to ``trimRowsMax`` rows of them, and the marks and traces of what goes; to be called in
+    /// a transaction. `isWhole` is false where more is left to do.
     ///
     /// A row goes when all of its records do. Of the row that `target` stands in, `oldest` hides the first part.
-    func trim(_ stream: Stream, _ state: StreamState, to target: Int64) throws(SQLiteError) -> StreamState {
+    func trim(
+        _ stream: Stream, _ state: StreamState, to target: Int64
+    ) throws(SQLiteError) -> (state: StreamState, isWhole: Bool) {
+        let after = try trimRecords(stream, state, to: target)
+        if stream == .dead, after.oldest > state.oldest {
+            // No more marks than records of those rows. They stand in the order of the offsets, which have leading zeros.
+            let delete = try connection.prepare("DELETE FROM entries WHERE key >= ?1 AND key < ?2")
+            try delete.run(
+                .blob(Array(StateKey.deadLetter(0).utf8)), .blob(Array(StateKey.deadLetter(after.oldest).utf8)))
+        }
+        let isWhole = try traces.trim(stream, to: after.oldest)
+        return (after, isWhole && after.oldest >= target)
+    }
+
+    private func trimRecords(_ stream: Stream, _ state: StreamState, to target: Int64) throws(SQLiteError) -> StreamState {
         var state = state
         var last: Int64?
         var rows = 0

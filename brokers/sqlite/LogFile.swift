@@ -15,6 +15,7 @@ final class LogFile {
 
     let connection: Connection
     let cursors: CursorStatements
+    let traces: TraceStatements
     private let insertEvents: Statement
     private let insertDead: Statement
     private let setStream: Statement
@@ -33,6 +34,7 @@ final class LogFile {
             setStream = try connection.prepare(
                 "UPDATE streams SET oldest = ?2, counted = ?3, bytes = ?4, last_time = ?5 WHERE stream = ?1")
             cursors = try CursorStatements(connection)
+            traces = try TraceStatements(connection)
         } catch {
             throw error.logError
         }

@@ -53,6 +53,14 @@ final class LogReader: @unchecked Sendable {
         try await read(at: 0) { file throws(SQLiteError) in try file.cursors(of: stream) }
     }
 
+    func entries(from: String, until: String, limit: Int) async throws(LogError) -> [StateEntry] {
+        try await read(at: 0) { file throws(SQLiteError) in try file.entries(from: from, until: until, limit: limit) }
+    }
+
+    func traces(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace] {
+        try await read(at: offset) { file throws(SQLiteError) in try file.traces(stream, at: offset) }
+    }
+
     private func opened() throws(SQLiteError) -> ReaderFile {
         if let file { return file }
         let new = try ReaderFile(path)

@@ -189,20 +189,21 @@ final class LogWriter: @unchecked Sendable {
         try? transaction { file throws(SQLiteError) in try file.write(self.eventsState, .events) }
     }
 
-    private func trim(_ stream: Stream, to target: Int64) -> Result<TrimResult, LogError> {
+    private func trim(_ stream: Stream, to target: Int64) -> Result<Write.TrimStep, LogError> {
         let before = stream == .events ? eventsState : deadState
-        var after = before
+        var (after, isWhole) = (before, true)
         do throws(LogError) {
             try transaction { file throws(SQLiteError) in
                 let state = stream == .events ? self.eventsState : self.deadState
-                after = try file.trim(stream, state, to: min(target, state.next))
+                (after, isWhole) = try file.trim(stream, state, to: min(target, state.next))
             }
         } catch {
             return .failure(error)
         }
         if stream == .events { eventsState = after } else { deadState = after }
         tail(of: stream).trim(to: after.oldest, fileBytes: after.bytes)
-        return .success(TrimResult(removed: after.oldest - before.oldest, oldest: Position(offset: after.oldest)))
+        let result = TrimResult(removed: after.oldest - before.oldest, oldest: Position(offset: after.oldest))
+        return .success(Write.TrimStep(result: result, isWhole: isWhole))
     }
 
     private func checkpoint() {

@@ -6,6 +6,7 @@ final class ReaderFile {
     private let connection: Connection
     private let events: StreamQueries
     private let dead: StreamQueries
+    private let entries: Statement
 
     private final class StreamQueries {
         let oldest: Statement
@@ -14,6 +15,7 @@ final class ReaderFile {
         /// The row that an offset stands in, without its bytes.
         let row: Statement
         let bytes: Statement
+        let traces: Statement
 
         init(_ stream: Stream, _ connection: borrowing Connection) throws(SQLiteError) {
             let table = stream.rawValue
@@ -29,6 +31,11 @@ final class ReaderFile {
                 WHERE first <= ?1 ORDER BY first DESC LIMIT 1
                 """)
             bytes = try connection.prepare("SELECT bytes FROM \(table) WHERE first = ?1")
+            traces = try connection.prepare(
+                """
+                SELECT bytes FROM \(table)_traces
+                WHERE place BETWEEN ?1 AND ?2 AND ?3 BETWEEN lowest AND highest ORDER BY place
+                """)
         }
     }
 
@@ -36,6 +43,7 @@ final class ReaderFile {
         connection = try Connection(path, .read)
         events = try StreamQueries(.events, connection)
         dead = try StreamQueries(.dead, connection)
+        entries = try connection.prepare("SELECT key, value FROM entries WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3")
     }
 
     /// Runs `body` over one state of the file.
@@ -46,6 +54,36 @@ final class ReaderFile {
     }
 
     func cursors(of stream: Stream) throws(SQLiteError) -> StreamCursors { try CursorStatements.load(stream, connection) }
+
+    /// Entries with `from <= key < until`, by the order of their keys' bytes.
+    func entries(from: String, until: String, limit: Int) throws(SQLiteError) -> [StateEntry] {
+        try entries.bind(.blob(Array(from.utf8)), .blob(Array(until.utf8)), .integer(Int64(max(limit, 0))))
+        defer { entries.reset() }
+        var found: [StateEntry] = []
+        while try entries.step() {
+            let key = entries.withBlob(0) { bytes in bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
+            found.append(StateEntry(key: key, value: entries.withBlob(1) { bytes in bytes.withUnsafeBytes { [UInt8]($0) } }))
+        }
+        return found
+    }
+
+    /// The traces of one record, in the order of their commits. A row that is damaged is as if it were not there.
+    func traces(_ stream: Stream, at offset: Int64) throws(SQLiteError) -> [DeliveryTrace] {
+        guard offset >= (try oldest(of: stream)) else { return [] }
+        let queries = queries(stream)
+        let bucket = TraceFormat.bucket(of: offset)
+        let first = TraceFormat.place(of: bucket)
+        try queries.traces.bind(
+            .integer(first), .integer(first | (1 << Int64(TraceFormat.rowBits) - 1)),
+            .integer(offset - bucket << Int64(TraceFormat.bucketBits)))
+        defer { queries.traces.reset() }
+        var found: [DeliveryTrace] = []
+        while try queries.traces.step() {
+            let row = queries.traces.withBlob(0) { bytes in (try? TraceDecoder.decode(bytes, bucket: bucket)) ?? [] }
+            found += row.filter { $0.offset == offset }
+        }
+        return found
+    }
 
     /// A page of records. What is wrong with the record at `offset` is its error; what is wrong further on ends the page.
     func page(_ stream: Stream, from offset: Int64, _ limit: ReadLimit) throws(SQLiteError) -> Result<[LogRecord], LogError> {

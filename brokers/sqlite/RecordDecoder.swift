@@ -25,11 +25,41 @@ package enum RecordDecoder {
         guard version == RecordFormat.version else {
             throw RecordFault("its format version is \(version), and this build reads up to \(RecordFormat.version)")
         }
-        var input = ByteInput(position: RecordFormat.headBytes, end: end)
+        var input = ByteInput(index: RecordFormat.headBytes, end: end)
         let event = try event(bytes, &input)
-        guard input.position == end else { throw RecordFault("it has \(end - input.position) bytes too many") }
+        guard input.index == end else { throw RecordFault("it has \(end - input.index) bytes too many") }
         let appendedAt = Int64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: end, as: Int64.self))
         return LogRecord(position: Position(offset: offset), appendedAt: Timestamp(nanoseconds: appendedAt), event: event)
+    }
+
+    /// Where the event's id lies in a record; nil where the bytes are none, or the id is no text. Nothing else is looked at, the
+    /// checksum neither: who finds something by it reads the record.
+    static func idPlace(in bytes: RawSpan) -> Range<Int>? {
+        guard bytes.byteCount >= RecordFormat.headBytes + RecordFormat.tailBytes else { return nil }
+        var input = ByteInput(index: RecordFormat.headBytes, end: bytes.byteCount - RecordFormat.tailBytes)
+        return try? idPlace(bytes, &input)
+    }
+
+    private static func idPlace(_ bytes: RawSpan, _ input: inout ByteInput) throws(RecordFault) -> Range<Int>? {
+        let flags = RecordFormat.Flag(rawValue: try input.number(bytes))
+        _ = try input.number(bytes, as: UInt8.self)
+        _ = try input.place(bytes)
+        if flags.contains(.contentType) { _ = try input.place(bytes) }
+        for _ in 0..<(try input.count(bytes)) {
+            let kind: UInt8 = try input.number(bytes)
+            let name = try input.place(bytes)
+            let isID = name.count == 2 && bytes.withUnsafeBytes { $0[name].elementsEqual("id".utf8) }
+            switch RecordFormat.Kind(rawValue: kind) {
+            case .boolean: _ = try input.number(bytes, as: UInt8.self)
+            case .integer: _ = try input.number(bytes, as: UInt32.self)
+            case .string, .binary, .uri, .uriReference, .timestamp:
+                let value = try input.place(bytes)
+                if isID { return kind == RecordFormat.Kind.binary.rawValue ? nil : value }
+            case nil: return nil
+            }
+            if isID { return nil }
+        }
+        return nil
     }
 
     private static func event(_ bytes: RawSpan, _ input: inout ByteInput) throws(RecordFault) -> EventRecord {
@@ -52,7 +82,7 @@ package enum RecordDecoder {
         var cause: Cause?
         if flags.contains(.cause) {
             let trigger = try input.text(bytes)
-            cause = Cause(trigger: trigger, position: try input.place(bytes))
+            cause = Cause(trigger: trigger, position: try input.position(bytes))
         }
         let dead = flags.contains(.deadLetter) ? try deadLetter(bytes, &input) : nil
         return EventRecord(
@@ -78,7 +108,7 @@ package enum RecordDecoder {
 
     private static func deadLetter(_ bytes: RawSpan, _ input: inout ByteInput) throws(RecordFault) -> DeadLetter {
         let trigger = try input.text(bytes)
-        let position = try input.place(bytes)
+        let position = try input.position(bytes)
         let number: UInt8 = try input.number(bytes)
         guard let reason = RecordFormat.reason(number) else {
             throw RecordFault("its reason has the number \(number), which is not known")
@@ -93,53 +123,5 @@ package enum RecordDecoder {
             trigger: trigger, position: position, reason: reason, attempts: Int(attempts), destination: destination,
             status: Int(status), body: body, firstAttemptAt: Timestamp(nanoseconds: first),
             lastAttemptAt: Timestamp(nanoseconds: last))
-    }
-}
-
-/// How far a record has been read, and where its fields end.
-private struct ByteInput {
-    var position: Int
-    let end: Int
-
-    private mutating func take(_ count: Int) throws(RecordFault) -> Range<Int> {
-        guard count >= 0, count <= end - position else { throw RecordFault("a field reaches beyond its end") }
-        defer { position += count }
-        return position..<position + count
-    }
-
-    mutating func number<Number: FixedWidthInteger & BitwiseCopyable>(
-        _ bytes: RawSpan, as type: Number.Type = Number.self
-    ) throws(RecordFault) -> Number {
-        let place = try take(MemoryLayout<Number>.size)
-        return Number(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: place.lowerBound, as: Number.self))
-    }
-
-    /// An unsigned LEB128 that counts things of at least one byte each, so it is never larger than what is left.
-    mutating func count(_ bytes: RawSpan) throws(RecordFault) -> Int {
-        var value: UInt = 0
-        for shift in stride(from: UInt(0), to: 63, by: 7) {
-            let byte: UInt8 = try number(bytes)
-            value |= UInt(byte & 0x7F) << shift
-            guard byte >= 0x80 else {
-                guard value <= UInt(end - position) else { throw RecordFault("a field reaches beyond its end") }
-                return Int(value)
-            }
-        }
-        throw RecordFault("a length does not end")
-    }
-
-    mutating func bytes(_ bytes: RawSpan) throws(RecordFault) -> [UInt8] {
-        let place = try take(try count(bytes))
-        return bytes.withUnsafeBytes { [UInt8]($0[place]) }
-    }
-
-    mutating func text(_ bytes: RawSpan) throws(RecordFault) -> String {
-        let place = try take(try count(bytes))
-        return bytes.withUnsafeBytes { String(decoding: $0[place], as: UTF8.self) }
-    }
-
-    mutating func place(_ bytes: RawSpan) throws(RecordFault) -> Position {
-        let lane: Int32 = try number(bytes)
-        return Position(lane: lane, offset: try number(bytes))
     }
 }

@@ -69,20 +69,26 @@ package final class SQLiteLog: EventLog, CursorStore {
         let tail = writer.tail(of: stream)
         let target = try await writer.reader.trimTarget(stream, policy, tail.bounds, fileBytes: tail.fileBytes)
         var sum = TrimResult(removed: 0, oldest: tail.bounds.oldest)
-        while sum.oldest.offset < target {
-            let step: Result<TrimResult, LogError> = await withCheckedContinuation { continuation in
+        var isWhole = sum.oldest.offset >= target
+        while !isWhole {
+            let step: Result<Write.TrimStep, LogError> = await withCheckedContinuation { continuation in
                 let isTaken = writer.queue.put(.trim(stream, to: target) { continuation.resume(returning: $0) })
                 if !isTaken { continuation.resume(returning: .failure(.closed)) }
             }
-            let result = try step.get()
-            sum = TrimResult(removed: sum.removed + result.removed, oldest: result.oldest)
+            let done = try step.get()
+            sum = TrimResult(removed: sum.removed + done.result.removed, oldest: done.result.oldest)
+            isWhole = done.isWhole
         }
         return sum
     }
 
-    package func entries(from: String, until: String, limit: Int) async throws(LogError) -> [StateEntry] { [] }
+    package func entries(from: String, until: String, limit: Int) async throws(LogError) -> [StateEntry] {
+        try await writer.reader.entries(from: from, until: until, limit: limit)
+    }
 
-    package func traces(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace] { [] }
+    package func traces(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace] {
+        try await writer.reader.traces(stream, at: offset)
+    }
 
     package func close() async {
         writer.queue.close()

@@ -6,7 +6,14 @@ internal import Synchronization
 enum Write: Sendable {
     case append(Append)
     case change(CursorChange, receiver: any AppendReceiver, token: UInt64)
-    case trim(Stream, to: Int64, @Sendable (Result<TrimResult, LogError>) -> Void)
+    case trim(Stream, to: Int64, @Sendable (Result<TrimStep, LogError>) -> Void)
+
+    /// What one step of a trim came to.
+    struct TrimStep: Sendable {
+        var result: TrimResult
+        /// Whether nothing is left to do.
+        var isWhole: Bool
+    }
 
     struct Append: Sendable {
         var batch: AppendBatch
