@@ -53,7 +53,8 @@ import Testing
 
     @Test(arguments: cases) func `is remembered under its event's id`(_ asked: Case) async throws {
         try await DataPlane.with(log: DataPlane.memoryLog()) { plane in
-            #expect(try plane.ask(asked.request).status == asked.status)
+            let answer = try plane.ask(asked.request)
+            #expect(answer.status == asked.status)
             for id in asked.ids {
                 let found = plane.intake.refusals.refusals(ofID: id)
                 #expect(found.map(\.refusal.code) == [asked.code], "\(id)")
@@ -64,8 +65,8 @@ import Testing
 
     @Test func `of garbage costs no memory, and an accepted event is not remembered`() async throws {
         try await DataPlane.with(log: DataPlane.memoryLog()) { plane in
-            #expect(try plane.ask(Self.structured("{\"id\": \"e1\", ")).status == 400)
-            #expect(try plane.ask(Request.event("e1")).status == 202)
+            let (garbage, event) = (try plane.ask(Self.structured("{\"id\": \"e1\", ")), try plane.ask(Request.event("e1")))
+            #expect(garbage.status == 400 && event.status == 202)
             #expect(plane.intake.refusals.refusals(ofID: "e1").isEmpty)
         }
     }
