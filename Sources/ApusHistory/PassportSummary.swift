@@ -32,7 +32,6 @@ extension Passport {
     }
 
     private static let groups: [(Set<TriggerPassport.Verdict>, @Sendable (String) -> String)] = [
-        ([.filtered], { "\($0) filtered it out" }),
         ([.retrying, .trying], { "\($0) is trying" }),
         ([.waiting], { "\($0) has it still to come" }),
         ([.dead], { "\($0) gave up on it" }),
@@ -41,6 +40,7 @@ extension Passport {
         ([.earlierFilter], { "\($0) had another filter then" }),
         ([.detailsLost], { "what \($0) did is lost" }),
         ([.removed], { "\($0) was removed" }),
+        ([.filtered], { "\($0) filtered it out" }),
     ]
 }
 

@@ -194,7 +194,7 @@ struct PassportVerdict {
         case .notBegun, .earlierFilter, .detailsLost: return [send]
         case .retrying: return ["apus explain trigger \(trigger.name) --effective\(namespace)"]
         case .waiting where trigger.stopped == .paused:
-            return ["to resume: the annotation apus.dev/paused: \"false\" on the trigger"]
+            return ["the annotation apus.dev/paused: \"false\" on the trigger resumes it"]
         case .waiting: return [describe]
         case .delivered, .replied, .filtered, .trying, .removed: return []
         }

@@ -39,10 +39,15 @@ enum PassportText {
         var head = [
             ["  broker", "\(passport.string("namespace"))/\(passport.string("broker"))"], ["  type", passport.string("type")],
             ["  source", passport.string("source")],
-            ["  mode", "\(passport.string("mode")), \(passport["hops"]?.number ?? "") hops left"],
+            ["  mode", "\(passport.string("mode")), \(hops(passport))"],
         ]
         if passport["cause"] != nil { head.append(["  reply to", origin(passport)]) }
         return [passport.string("summary"), ""] + Console.columns(head) + [""] + outcomes(passport, now: now)
+    }
+
+    private static func hops(_ passport: DocumentNode) -> String {
+        let hops = passport["hops"]?.number ?? ""
+        return hops == "1" ? "1 hop left" : "\(hops) hops left"
     }
 
     /// `0:12 e1 by the subscriber of orders, which began with 0:3 e0, 4 replies before`.
@@ -59,8 +64,13 @@ enum PassportText {
     private static func outcomes(_ passport: DocumentNode, now: Timestamp) -> [String] {
         var lines: [String] = []
         let triggers = passport.items("triggers")
-        let width = min(40, triggers.map { $0.string("name").count }.max() ?? 0)
-        for trigger in triggers { lines += self.lines(ofTrigger: trigger, width: width, now: now) }
+        let filtered = triggers.filter { $0.string("verdict") == "filtered" }
+        let shown = triggers.filter { $0.string("verdict") != "filtered" } + filtered.prefix(filteredMax)
+        let width = min(40, shown.map { $0.string("name").count }.max() ?? 0)
+        for trigger in shown { lines += self.lines(ofTrigger: trigger, width: width, now: now) }
+        if filtered.count > filteredMax {
+            lines.append("-- \(filtered.count - filteredMax) more triggers filtered it out; -o json names them all")
+        }
         for replay in passport.items("replays") {
             let target = replay["trigger"]?.text.map { " to \($0)" } ?? ""
             lines.append(">> replay \(replay.string("name"))\(target): \(replay.string("reason"))")
@@ -70,9 +80,10 @@ enum PassportText {
     }
 
     private static func lines(ofTrigger trigger: DocumentNode, width: Int, now: Timestamp) -> [String] {
-        let name = trigger.string("name").padded(to: width)
+        let name = trigger.string("name")
+        let space = String(repeating: " ", count: max(0, width - name.count))
         let gone = trigger["removed"] == nil ? "" : " (the trigger is removed)"
-        var lines = ["\(mark(trigger.string("verdict"))) \(name)  \(sentence(trigger, now: now))\(gone)"]
+        var lines = ["\(mark(trigger.string("verdict"))) \(name)\(space)  \(sentence(trigger, now: now))\(gone)"]
         lines += attempts(trigger)
         if let letter = trigger["deadLetter"] {
             if let fate = letter["fate"]?.text { lines.append("\(indent)dead letter \(letter.string("position")): \(fate)") }
@@ -137,6 +148,8 @@ enum PassportText {
     // MARK: Pieces
 
     private static let indent = "     "
+    /// Triggers that filtered the event out and are shown with their reason.
+    private static let filteredMax = 20
 
     private static func place(_ event: DocumentNode) -> String {
         [event.string("namespace"), event.string("broker"), event.string("position")].joined(separator: " ")

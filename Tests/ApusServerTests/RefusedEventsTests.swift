@@ -19,7 +19,8 @@ import Testing
 
     static let cases = [
         Case(
-            testDescription: "an unknown broker, in binary mode", request: Request.event("e1", path: "/default/nobody"), status: 404,
+            testDescription: "an unknown broker, in binary mode", request: Request.event("e1", path: "/default/nobody"),
+            status: 404,
             code: .unknownBroker, ids: ["e1"], broker: "nobody"),
         Case(
             testDescription: "no source, in binary mode",
