@@ -6,7 +6,7 @@ import CloudEvents
 package struct APIClient: Sendable {
     private let http: HTTPClient
     private let server: String
-    private let catalog: SourceCatalog
+    let catalog: SourceCatalog
 
     /// - Parameters:
     ///   - server: The control plane's base URL, e.g. `http://127.0.0.1:8081`.
@@ -56,7 +56,10 @@ package struct APIClient: Sendable {
     package func call(_ method: String, _ path: String, body: DocumentNode? = nil) async throws(Failure) -> DocumentNode {
         let answer: HTTPAnswer
         var headers = [(name: "Accept", value: "application/json")]
-        if body != nil { headers.append((name: "Content-Type", value: "application/json")) }
+        if body != nil {
+            let type = method == "PATCH" ? "application/merge-patch+json" : "application/json"
+            headers.append((name: "Content-Type", value: type))
+        }
         do throws(HTTPFailure) {
             answer = try await http.request(
                 method, server + path, headers: headers, body: body.map { Array($0.json().utf8) } ?? [])

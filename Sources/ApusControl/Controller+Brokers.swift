@@ -17,6 +17,7 @@ extension Controller {
         for broker in brokers where services[broker.identity] == nil { await startBroker(broker) }
         for broker in brokers { await reconcileTriggers(of: broker) }
         await reconcileSources()
+        await reconcileReplays()
         updateStatus()
     }
 
@@ -108,6 +109,7 @@ extension Controller {
     private func stopBroker(_ identity: ResourceIdentity) async {
         guard let service = services.removeValue(forKey: identity) else { return }
         intake.close(namespace: identity.namespace, broker: identity.name)
+        await stopReplays(of: identity)
         service.history.close()
         await service.dispatcher.drain(within: .seconds(5))
         await service.log.close()

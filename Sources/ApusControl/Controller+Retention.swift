@@ -13,11 +13,11 @@ extension Controller {
             guard let service = services[broker.identity] else { continue }
             let options = broker.options
             let events = TrimPolicy(
-                keepFrom: options.retentionForce ? .max : await service.dispatcher.keepFrom(.events),
+                keepFrom: options.retentionForce ? .max : await keepFrom(.events, of: service),
                 appendedBefore: before(options.retentionAge ?? .seconds(Limits.retentionDaysDefault * 86_400)),
                 bytesMax: options.retentionBytes ?? Limits.retentionBytesDefault, recordsMax: options.retentionCount)
             let dead = TrimPolicy(
-                keepFrom: await service.dispatcher.keepFrom(.dead),
+                keepFrom: await keepFrom(.dead, of: service),
                 appendedBefore: before(.seconds(Limits.deadRetentionDaysDefault * 86_400)))
             for (stream, policy) in [(Stream.events, events), (.dead, dead)] {
                 do {
@@ -36,6 +36,11 @@ extension Controller {
                 }
             }
         }
+    }
+
+    /// What triggers and replays still need of a stream.
+    private func keepFrom(_ stream: Stream, of service: BrokerService) async -> Int64 {
+        min(await service.dispatcher.keepFrom(stream), await replaysKeepFrom(stream, of: service))
     }
 
     private func before(_ age: Duration) -> Timestamp {
@@ -82,6 +87,8 @@ extension Controller {
                 kind: Broker.kind, namespace: trigger.metadata.namespace, name: trigger.brokerName)
             try await services[broker]?.dispatcher.forget(trigger.metadata.name)
         case .configMap: break
+        case .replay(let replay):
+            if let cursors = services[replay.broker]?.cursors { try await ReplayRun.forget(replay.metadata.name, in: cursors) }
         case .source: try await sources?.progress.forgetProgress(of: row.uid)
         }
     }

@@ -21,6 +21,10 @@ extension Controller {
             source.status = SourceStatus.make(source, facts: facts(of: source, resolver: resolver), now: now)
             resources[source.identity] = .source(source)
         }
+        for var replay in replayResources {
+            replay.status = ReplayStatus.make(replay, facts: facts(of: replay), now: now)
+            resources[replay.identity] = .replay(replay)
+        }
     }
 
     private func facts(of broker: Broker, resolver: DestinationResolver) -> BrokerFacts {
@@ -67,6 +71,7 @@ extension Controller {
 
     /// A kind's resources as a Kubernetes list, `status` as of now; all namespaces where `namespace` is nil.
     package func list(kind: ResourceKind, namespace: String?) async -> DocumentNode {
+        if kind.kind == Replay.kind { await refreshReplays() }
         updateStatus()
         var items: [DocumentNode] = []
         for identity in resources.keys.sorted(by: { "\($0)" < "\($1)" })
@@ -82,6 +87,7 @@ extension Controller {
 
     /// One resource with its status as of now; nil where there is none.
     package func document(kind: ResourceKind, namespace: String, name: String) async -> DocumentNode? {
+        if kind.kind == Replay.kind { await refreshReplays() }
         updateStatus()
         return await document(ResourceIdentity(kind: kind.kind, namespace: namespace, name: name))?.inVersion(kind.apiVersion)
     }
@@ -104,6 +110,9 @@ extension Controller {
             if let report = sourceServices[identity]?.report { annotations.merge(report.annotations) { $1 } }
             source.status.annotations = annotations
             return Resource.source(source).document()
+        case .replay(var replay):
+            replay.status.annotations = annotations
+            return Resource.replay(replay).document()
         case .configMap: return resource.document()
         }
     }
@@ -121,6 +130,8 @@ extension Controller {
     /// Sets the gauges that are only worth computing when someone looks: asking for a trigger's progress does.
     package func refreshMeters() async {
         for service in services.values { _ = await service.dispatcher.progress() }
+        await refreshReplays()
+        refreshReplayMeters()
     }
 }
 

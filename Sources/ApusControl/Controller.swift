@@ -72,6 +72,9 @@ package actor Controller {
     var sourceServices: [ResourceIdentity: SourceService] = [:]
     /// Sources that have been cancelled and have not let go yet: another of the same name has to wait.
     var leavingSources: Set<ResourceIdentity> = []
+    var replays: [ResourceIdentity: ReplayService] = [:]
+    /// Who changes what replays there are and what they do.
+    let replayTurn = Turnstile()
     /// The node ends: logs are being closed, and nothing may open or trim one, or start a source.
     private(set) var isEnding = false
 
@@ -119,8 +122,10 @@ package actor Controller {
             if turn.isMultiple(of: 10), failures.values.contains(where: \.isTransient) || !triggerFailures.isEmpty {
                 await reconcile()
             }
+            await pollReplays(isLongTurn: turn.isMultiple(of: 10))
             if turn.isMultiple(of: 300) {
                 await forgetExpired()
+                await forgetEndedReplays()
                 await trim()
             }
         }
@@ -131,6 +136,7 @@ package actor Controller {
         isEnding = true
         // Before the logs: what a source has in hand becomes durable.
         await stopSources { _, _ in true }
+        await stopReplays(within: limit)
         await withDiscardingTaskGroup { group in
             for service in services.values {
                 service.history.close()
@@ -178,7 +184,7 @@ package actor Controller {
         }
         let plan = FilePlan(
             desired: desired, stored: stored, covers: covers, now: environment.now(),
-            nextVersion: (stored.values.map(\.resourceVersion).max() ?? 0) + 1, makeUID: environment.makeUID)
+            nextVersion: nextVersion, makeUID: environment.makeUID)
         guard !plan.writes.isEmpty else { return }
         do {
             try await store.write(plan.writes, forget: [])
@@ -195,8 +201,10 @@ package actor Controller {
         }
     }
 
+    var nextVersion: Int64 { (stored.values.map(\.resourceVersion).max() ?? 0) + 1 }
+
     /// Takes a stored document as desired; keeps the status that is known.
-    private func adopt(_ row: StoredResource) {
+    func adopt(_ row: StoredResource) {
         do {
             var resource = try Resource(json: Array(row.document.utf8), catalog: catalog)
             resource.metadata.uid = row.uid
@@ -234,6 +242,9 @@ extension Resource {
         case (.source(var new), .source(let old)):
             new.status = old.status
             self = .source(new)
+        case (.replay(var new), .replay(let old)):
+            new.status = old.status
+            self = .replay(new)
         default: break
         }
     }

@@ -89,6 +89,22 @@ public enum Limits {
     public static let stateValueBytesMax = 65_536
     /// How much of a failed attempt's answer the passport shows.
     public static let traceTextBytesMax = 256
+    /// Replays of one broker, ended ones included; one more takes the place of the one that ended first.
+    public static let replaysMax = 1000
+    /// Replays of one broker that run at once; others wait for their turn.
+    public static let replaysRunningMax = 8
+    /// How long a replay that has ended is kept.
+    public static let replaysKeptDays = 7
+    /// How long a replay that is stopped waits for what is in flight.
+    public static let replayStopSeconds = 5
+    /// A range of at most this many records is counted before its replay begins, a longer one beside it.
+    public static let replayCountedAtOnceMax = 20_000
+    /// Events that a dry run shows.
+    public static let replaySampleMax = 10
+    /// Outcomes of a replay that wait to become durable; at the bound it begins no attempt.
+    public static let replayOutcomesMax = 8192
+    /// How long a redrive goes by what it read of the dead letters' marks.
+    public static let redrivePageMilliseconds = 1000
     /// Traces of one stream that wait for a commit, while commits fail; beyond it the oldest are dropped, and counted.
     public static let pendingTracesMax = 65_536
     /// Records of a log that one request looks at; a page may come back short, with a cursor to go on.
@@ -182,6 +198,14 @@ extension Limits {
         ("secretBytesMax", "\(Limits.secretBytesMax)", "bytes"),
         ("stateValueBytesMax", "\(Limits.stateValueBytesMax)", "bytes"),
         ("traceTextBytesMax", "\(Limits.traceTextBytesMax)", "bytes"),
+        ("replaysMax", "\(Limits.replaysMax)", "replays"),
+        ("replaysRunningMax", "\(Limits.replaysRunningMax)", "replays"),
+        ("replaysKeptDays", "\(Limits.replaysKeptDays)", "days"),
+        ("replayStopSeconds", "\(Limits.replayStopSeconds)", "seconds"),
+        ("replayCountedAtOnceMax", "\(Limits.replayCountedAtOnceMax)", "records"),
+        ("replaySampleMax", "\(Limits.replaySampleMax)", "events"),
+        ("replayOutcomesMax", "\(Limits.replayOutcomesMax)", "outcomes"),
+        ("redrivePageMilliseconds", "\(Limits.redrivePageMilliseconds)", "milliseconds"),
         ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),
         ("scannedRecordsMax", "\(Limits.scannedRecordsMax)", "records"),
         ("scannedBytesMax", "\(Limits.scannedBytesMax)", "bytes"),

@@ -23,8 +23,10 @@ public struct ResourceKind: Sendable, Equatable {
         group: "eventing.knative.dev", version: "v1", kind: "Broker", plural: "brokers", singular: "broker", shortNames: [])
     public static let trigger = ResourceKind(
         group: "eventing.knative.dev", version: "v1", kind: "Trigger", plural: "triggers", singular: "trigger", shortNames: [])
+    public static let replay = ResourceKind(
+        group: "apus.dev", version: "v1alpha1", kind: "Replay", plural: "replays", singular: "replay", shortNames: ["rp"])
 
-    public static let served = [broker, trigger]
+    public static let served = [broker, trigger, replay]
 
     /// The kind that a person means by a plural, a singular or a kind's name, in any case.
     public static func named(_ name: String) -> ResourceKind? {

@@ -38,6 +38,12 @@ public enum LogMessage {
     public static let recordPassed: Logger.Message = "A source's record cannot become an event; it is passed."
     public static let sinkGaveUp: Logger.Message = "A dead letter sink gave up on a dead letter; it stays on the dead stream."
     public static let filterFailed: Logger.Message = "A filter met an evaluation error, which is no match."
+    public static let replayFailed: Logger.Message = "replay failed"
+    public static let replayWaits: Logger.Message = "The log cannot be used; the replay waits."
+    public static let replayStarted: Logger.Message = "replay started"
+    public static let replayCompleted: Logger.Message = "replay completed"
+    public static let replayCancelled: Logger.Message = "replay cancelled"
+    public static let replayNotStarted: Logger.Message = "replay not started"
 
     public static let all: [Logger.Message] = [
         ready, ending, ended, dataPlaneListens, brokerOpened, brokerClosed, brokerNotOpened, windowNotFilled,
@@ -45,6 +51,6 @@ public enum LogMessage {
         resourceNotForgotten, resourceUnreadable, manifestsRefused, manifestsNotStored, logFailed, logRecovered,
         checkpointFailed, logTrimmed, logNotTrimmed, brokerCannotRead, triggerCannotRead, retriesCannotRead,
         cursorsNotStored, outcomeNotStored, eventsTrimmed, sourceStarted, sourceStopped, sourceFailed, recordPassed, sinkGaveUp,
-        filterFailed,
+        filterFailed, replayFailed, replayWaits, replayStarted, replayCompleted, replayCancelled, replayNotStarted,
     ]
 }

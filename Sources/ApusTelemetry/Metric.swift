@@ -52,6 +52,13 @@ extension Metric {
     public static let parked = Metric(
         "apus_trigger_parked", .gauge, labels: ["namespace", "broker", "trigger", "stream"], help: "Events that wait for a retry."
     )
+    public static let replays = Metric(
+        "apus_replays", .gauge, labels: ["namespace", "broker", "state"], help: "Replays of a broker that are in a state.")
+    public static let replayDelivered = Metric(
+        "apus_replay_delivered_total", .counter, labels: ["namespace"], help: "Events that replays delivered.")
+    public static let replayFailed = Metric(
+        "apus_replay_failed_total", .counter, labels: ["namespace"],
+        help: "Events that replays gave up on: dead letters, and redrives that failed.")
     public static let lost = Metric(
         "apus_lost_total", .counter, labels: ["namespace", "broker", "trigger", "stream"],
         help: "Events that were trimmed or damaged before a trigger had them.")
@@ -94,8 +101,8 @@ extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
         received, refused, appended, deduplicated, matched, filterErrors, delivered, retried, deadLettered, sinkGaveUp, lag,
-        inFlight, parked, lost, tracesDropped, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds,
-        queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
+        inFlight, parked, replays, replayDelivered, replayFailed, lost, tracesDropped, sourceEmitted, sourceFailures, sourceMissed,
+        sourceUnreadable, appendSeconds, queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
         build,
     ]
 }

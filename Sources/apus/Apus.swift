@@ -16,8 +16,7 @@ struct Apus: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Serve.self, Send.self, Listen.self, Get.self, Describe.self, Check.self, Match.self, CESQL.self, Explain.self,
-            Why.self,
-            CronCommand.self,
+            Why.self, ReplayCommand.self, CronCommand.self,
             VersionCommand.self,
         ])
 

@@ -48,6 +48,7 @@ struct Check: ParsableCommand {
                     : ResourceIdentity(
                         kind: Broker.kind, namespace: reference.namespace ?? source.metadata.namespace, name: reference.name)
             }
+        case .replay(let replay): replay.broker
         case .broker, .configMap: nil
         }
     }

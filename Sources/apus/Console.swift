@@ -13,6 +13,11 @@ enum Console {
         write(lines, to: .standardError)
     }
 
+    /// Puts a line in the place of the one that the cursor stands in, on the terminal of standard error.
+    static func redraw(_ line: String) {
+        lock.withLock { _ in try? FileHandle.standardError.write(contentsOf: Data("\r\(line)\u{1B}[K".utf8)) }
+    }
+
     private static func write(_ lines: [String], to handle: FileHandle) {
         let text = lines.map { $0 + "\n" }.joined()
         lock.withLock { _ in try? handle.write(contentsOf: Data(text.utf8)) }

@@ -5,15 +5,16 @@ import CloudEvents
 
 struct Describe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show one broker, trigger or source: what it asks for, what is in force, how far it is.",
+        abstract: "Show one broker, trigger, source or replay: what it asks for, what is in force, how far it is.",
         discussion: """
             EXAMPLES
               apus describe broker default
               apus describe trigger orders -n shop
               apus describe pingsource nightly
+              apus describe replay replay-x7f2k
             """)
 
-    @Argument(help: "broker, trigger, or a kind of source such as pingsource.")
+    @Argument(help: "broker, trigger, replay, or a kind of source such as pingsource.")
     var kind: KindArgument
 
     @Argument(help: "Its name.")
@@ -34,6 +35,7 @@ struct Describe: AsyncParsableCommand {
                 let broker = try? await client.get(.broker, namespace: namespace, name: trigger.brokerName)
                 Console.print(Description.lines(of: trigger, broker: broker, now: .now))
             case .source(let source): Console.print(Description.lines(of: source, now: .now))
+            case .replay(let replay): Console.print(Description.lines(of: replay, now: .now))
             case .configMap: break
             }
         }
@@ -84,14 +86,14 @@ enum Description {
         return lines + conditions(source.status.conditions, now: now)
     }
 
-    private static func head(_ metadata: ObjectMeta, now: Timestamp) -> [String] {
+    static func head(_ metadata: ObjectMeta, now: Timestamp) -> [String] {
         pairs([
             ("Name", metadata.name), ("Namespace", metadata.namespace),
             ("Age", metadata.creationTimestamp.map { AgeText.since($0, now: now) } ?? "unknown"),
         ])
     }
 
-    private static func pairs(_ pairs: [(String, String)]) -> [String] {
+    static func pairs(_ pairs: [(String, String)]) -> [String] {
         pairs.map { name, value in "\(name):".padded(to: 16) + value }
     }
 
@@ -102,7 +104,7 @@ enum Description {
         return count.map { pairs([("Filter errors", $0 + (last.map { ", last: \($0)" } ?? ""))]) } ?? []
     }
 
-    private static func annotations(_ annotations: [String: String]) -> [String] {
+    static func annotations(_ annotations: [String: String]) -> [String] {
         let annotations = annotations.filter { !filterErrorNames.contains($0.key) }
         guard !annotations.isEmpty else { return [] }
         return ["Progress:"]
@@ -112,7 +114,7 @@ enum Description {
             }
     }
 
-    private static func delivery(_ delivery: EffectiveDelivery) -> [String] {
+    static func delivery(_ delivery: EffectiveDelivery) -> [String] {
         let delay = "\(delivery.backoffDelay.secondsText) s"
         let wait = delivery.backoffPolicy == .linear ? "\(delay) × n" : "\(delay) × 2^n"
         var lines = ["at most \(delivery.retries + 1) attempts, waiting \(wait)"]
@@ -123,7 +125,7 @@ enum Description {
     }
 
     /// As `kn` marks them: `++` True, `!!` False, `??` Unknown, ` I` and ` W` what does not bear on Ready.
-    private static func conditions(_ conditions: Conditions, now: Timestamp) -> [String] {
+    static func conditions(_ conditions: Conditions, now: Timestamp) -> [String] {
         let rows = conditions.list.map { condition -> [String] in
             let mark: String =
                 switch (condition.status, condition.severity) {

@@ -13,6 +13,7 @@ struct Explain: AsyncParsableCommand {
               apus explain trigger.spec.delivery
               apus explain broker.spec.delivery.backoffPolicy
               apus explain pingsource
+              apus explain replay
               apus explain limits
               apus explain trigger orders --effective
               apus explain trigger orders --effective -f manifests/

@@ -6,19 +6,20 @@ import Foundation
 
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List brokers, triggers or sources, with their state.",
+        abstract: "List brokers, triggers, sources or replays, with their state.",
         discussion: """
             EXAMPLES
               apus get brokers
               apus get triggers -A
               apus get pingsources
+              apus get replays -o wide
               apus get trigger orders -o yaml
               APUS_SERVER=http://10.0.0.5:8081 apus get brokers
             """)
 
     enum Output: String, ExpressibleByArgument, CaseIterable { case wide, json, yaml, name }
 
-    @Argument(help: "brokers, triggers, or a kind of source such as pingsources.")
+    @Argument(help: "brokers, triggers, replays, or a kind of source such as pingsources.")
     var kind: KindArgument
 
     @Argument(help: "One by name.")

@@ -71,7 +71,9 @@ struct Node: Sendable {
         _ controller: Controller, _ dataPlane: DataPlaneServer, group: MultiThreadedEventLoopGroup, meters: Meters,
         until signals: Signals
     ) async throws {
-        let control = ControlPlane(controller: controller, meters: meters, version: Version.text, logger: logger)
+        let control = ControlPlane(
+            controller: controller, meters: meters, version: Version.text, logger: logger,
+            seed: { .random(in: .min ... .max) })
         let admin = settings.admin, logger = logger
         let bound = try await openingDoor("--listen", at: settings.listen.text) {
             try await dataPlane.start(host: settings.listen.host, port: settings.listen.port)

@@ -246,7 +246,7 @@ private final class History {
 }
 
 /// Randomness for closures that the log calls.
-private final class SharedGenerator: Sendable {
+final class SharedGenerator: Sendable {
     private let state: Locked
 
     init(_ seed: UInt64) { state = Locked(SeededGenerator(seed: seed)) }

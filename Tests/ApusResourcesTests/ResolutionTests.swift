@@ -78,13 +78,14 @@ import Testing
     private let everything = """
         {"apiVersion": "eventing.knative.dev/v1", "kind": "KIND", "metadata": {}, "spec": {
           "config": {}, "brokerRef": {}, "filter": {}, "filters": [{}], "subscriber": {"ref": {}},
-          "delivery": {"deadLetterSink": {"ref": {}}}}}
+          "delivery": {"deadLetterSink": {"ref": {}}}, "sink": {"ref": {}}, "deadLetters": {}}}
         """
 
-    @Test(arguments: ["Broker", "Trigger", "ConfigMap"])
+    @Test(arguments: ["Broker", "Trigger", "ConfigMap", "Replay"])
     func `names every field that the parser knows, and no other`(kind: String) throws {
         var text = everything.replacing("KIND", with: kind)
         if kind == "ConfigMap" { text = text.replacing("eventing.knative.dev/v1", with: "v1") }
+        if kind == "Replay" { text = text.replacing("eventing.knative.dev/v1", with: "apus.dev/v1alpha1") }
         // A list is not empty, so that the fields of its items are asked for; a name, so that reading goes on behind metadata.
         text = text.replacing("\"metadata\": {}", with: "\"metadata\": {\"name\": \"a\"}")
         let asked = Resource.fieldsAsked(of: try JSONReader.document(Array(text.utf8)))

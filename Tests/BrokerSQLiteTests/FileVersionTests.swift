@@ -30,6 +30,15 @@ private let version1 = """
     PRAGMA application_id = 0x41504C47; PRAGMA user_version = 1;
     """
 
+/// What version 2 changed, and a dead stream beside it.
+private let version2 =
+    version1
+    + """
+    ALTER TABLE parked ADD COLUMN first_attempt_at INTEGER;
+    UPDATE streams SET oldest = 3, counted = 3 WHERE stream = 'dead';
+    PRAGMA user_version = 2;
+    """
+
 @Suite struct `A log's file` {
     let folder: TemporaryFolder
     var path: String { folder.path + "/log.db" }
@@ -40,10 +49,10 @@ private let version1 = """
 
     @Test func `of a newer version is refused, with both versions named, and left as it is`() async throws {
         await (try open()).close()
-        try sql(path, "PRAGMA user_version = 3")
+        try sql(path, "PRAGMA user_version = 4")
         let before = try Data(contentsOf: URL(fileURLWithPath: path))
         let reason =
-            "\(path) is a log of version 3, and this build of apus knows up to version 2: "
+            "\(path) is a log of version 4, and this build of apus knows up to version 3: "
             + "run the newer apus, or move the file away"
         #expect(throws: LogError.unavailable(reason: reason)) { try open() }
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
@@ -66,11 +75,46 @@ private let version1 = """
         try await log.commit(change)
         #expect(try await log.load(.events).readers["orders"]?.parked == [parked])
         await log.close()
-        #expect(try sql(path, "PRAGMA user_version") == ["2"])
+        #expect(try sql(path, "PRAGMA user_version") == ["3"])
     }
 
-    @Test func `that was migrated has the tables of a new one`() async throws {
-        try sql(path, version1)
+    @Test func `of version 2 is migrated, and keeps notes and finds ids from then on`() async throws {
+        try sql(path, version2)
+        var row = sealed(SampleRecords.numbered(42), offset: 1, appendedAt: 6)
+        withUnsafeBytes(of: UInt32(row.count).littleEndian) { row.append(contentsOf: $0) }
+        try sql(path, "INSERT INTO events VALUES (1, 1, 6, 6, x'\(row.map { String(format: "%02x", $0) }.joined())')")
+        let log = try open()
+        #expect(try await log.load(.events).readers["orders"]?.parked.count == 1)
+        #expect(log.bounds(of: .dead).next.offset == 3)
+        #expect(try await log.positions(ofID: "42", limit: 5) == [Position(offset: 1)])
+        var change = CursorChange(stream: .events)
+        change.entries = [StateEntry(key: "a", value: [1])]
+        change.traces = [
+            DeliveryTrace(
+                reader: "orders", offset: 1, attempt: 4, beganAt: Timestamp(nanoseconds: 9), microseconds: 3, status: 200,
+                ending: .delivered)
+        ]
+        try await log.commit(change)
+        #expect(try await log.entries(from: "a", until: "b", limit: 5) == change.entries)
+        #expect(try await log.traces(.events, at: 1) == change.traces)
+        await log.close()
+        #expect(try sql(path, "PRAGMA user_version") == ["3"])
+    }
+
+    @Test func `has a key of its own for the hashes of ids, which stays`() async throws {
+        await (try open()).close()
+        let key = try sql(path, "SELECT hex(ids_key) FROM identity")
+        #expect(key.count == 1 && key[0].utf8.count == 32)
+        await (try open()).close()
+        #expect(try sql(path, "SELECT hex(ids_key) FROM identity") == key)
+        let other = folder.path + "/other.db"
+        await (try SQLiteLog(path: other, clock: { Timestamp(nanoseconds: 0) })).close()
+        #expect(try sql(other, "SELECT hex(ids_key) FROM identity") != key)
+    }
+
+    @Test(arguments: [version1, version2])
+    func `that was migrated has the tables of a new one`(old: String) async throws {
+        try sql(path, old)
         await (try open()).close()
         let new = folder.path + "/new.db"
         await (try SQLiteLog(path: new, clock: { Timestamp(nanoseconds: 0) })).close()

@@ -13,6 +13,8 @@ package enum MemoryBackend: LogBackend {
             "never goes back in time when it is opened again": reason,
             "keeps cursors when it is closed and opened again": reason,
             "makes what is queued durable before it closes": reason,
+            "keeps entries and traces when it is closed and opened again": reason,
+            "finds events by their id when it is closed and opened again": reason,
         ]
     }
 

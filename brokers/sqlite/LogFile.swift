@@ -49,6 +49,13 @@ final class LogFile {
         "INSERT INTO \(stream.rawValue) (first, count, first_time, last_time, bytes) VALUES (?1, ?2, ?3, ?4, ?5)"
     }
 
+    /// The key under which ids are hashed: this log's own, and what tells that an index is of this log.
+    func idsKey() throws(SQLiteError) -> [UInt8] {
+        let identity = try connection.prepare("SELECT ids_key FROM identity")
+        guard try identity.step() else { return [] }
+        return identity.withBlob(0) { bytes in bytes.withUnsafeBytes { [UInt8]($0) } }
+    }
+
     func insert(_ chunk: Chunk, _ stream: Stream) throws(SQLiteError) {
         let values = (chunk.first, Int64(chunk.count), chunk.firstTime, chunk.lastTime)
         switch stream {

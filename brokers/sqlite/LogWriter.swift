@@ -18,6 +18,7 @@ final class LogWriter: @unchecked Sendable {
     let events: StreamTail
     let dead: StreamTail
     let reader: LogReader
+    let ids: IDIndex
     private let path: String
     private let clock: @Sendable () -> Timestamp
     private let logger = Logger(label: "apus.broker.sqlite")
@@ -42,11 +43,13 @@ final class LogWriter: @unchecked Sendable {
     private var countedDead: Int64
 
     /// Opens the file and starts the threads; blocks.
-    init(_ path: String, clock: @escaping @Sendable () -> Timestamp) throws(LogError) {
+    init(_ path: String, clock: @escaping @Sendable () -> Timestamp, _ idBounds: IDTail.Bounds) throws(LogError) {
         self.path = path
         self.clock = clock
         let file = try LogFile(path, creating: true)
+        let idsKey: [UInt8]
         do throws(SQLiteError) {
+            idsKey = try file.idsKey()
             eventsState = try file.state(of: .events)
             deadState = try file.state(of: .dead)
             let anchor = try ReaderFile(path)
@@ -63,6 +66,7 @@ final class LogWriter: @unchecked Sendable {
         dead = StreamTail(deadState, bytesMax: cache / Self.deadCacheShare)
         checkpointer = try Checkpointer(path, logger)
         reader = try LogReader(path)
+        ids = try IDIndex(path, key: idsKey, events: events, bounds: idBounds)
         ended.enter()
         try SystemThread.start("apus-log") { self.work() }
     }
@@ -131,6 +135,7 @@ final class LogWriter: @unchecked Sendable {
         GroupCommit.tell(group.outcomes)
         if !group.events.records.isEmpty { for observer in events.observers { observer() } }
         if !group.dead.records.isEmpty { for observer in dead.observers { observer() } }
+        ids.took(group.events.records, bytes: group.events.sizes.reduce(0, +))
     }
 
     /// Runs `body` in one transaction of the file, which is opened anew where the last one was given up; keeps `health`.
@@ -224,6 +229,7 @@ final class LogWriter: @unchecked Sendable {
     private func end() {
         reader.stop()
         checkpointer.stop()
+        ids.stop()
         if let file = try? opened() {
             // What is not written down now is counted again by the next open.
             try? file.connection.transaction { () throws(SQLiteError) in

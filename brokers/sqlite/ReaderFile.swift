@@ -165,6 +165,22 @@ final class ReaderFile {
         return min(offset, end)
     }
 
+    /// The newest append time of the row that an offset stands in, in nanoseconds; nil where there is none.
+    func rowTime(_ stream: Stream, at offset: Int64) throws(SQLiteError) -> Int64? { try row(stream, at: offset)?.lastTime }
+
+    /// Hands rows to `body`, with their first offset and their count, from the one that `offset` stands in, until it says false.
+    func eachRow(
+        _ stream: Stream, from offset: Int64, _ body: (Int64, Int64, RawSpan) -> Bool
+    ) throws(SQLiteError) {
+        let queries = queries(stream)
+        try queries.rows.bind(.integer(offset))
+        defer { queries.rows.reset() }
+        while try queries.rows.step() {
+            let (first, count) = (queries.rows.integer(0), queries.rows.integer(1))
+            guard queries.rows.withBlob(2, { body(first, count, $0) }) else { return }
+        }
+    }
+
     private struct Row {
         var first: Int64
         var count: Int64

@@ -1,6 +1,7 @@
 package import ApusPorts
 
-/// The class `SQLite`: one file a broker, `brokers/<namespace>_<name>_<uid>.db` in the data directory.
+/// The class `SQLite`: one file a broker, `brokers/<namespace>_<name>_<uid>.db` in the data directory, and beside it an
+/// index of ids, `<file>.ids`, which may be lost.
 package enum SQLiteBackend: LogBackend {
     package static var brokerClass: String { "SQLite" }
     package static var durability: String {
@@ -19,7 +20,7 @@ package enum SQLiteBackend: LogBackend {
     package static func remove(_ context: BackendContext) async throws(LogError) {
         let path = try path(of: context)
         try await SystemThread.value("apus-remove") { () throws(LogError) in
-            for ending in ["-wal", "-shm", ""] { try Folder.removeFile("\(path)\(ending)") }
+            for file in IDFile.paths(ofLog: path) + ["-wal", "-shm", ""].map({ "\(path)\($0)" }) { try Folder.removeFile(file) }
         }
     }
 

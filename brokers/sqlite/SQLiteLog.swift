@@ -7,15 +7,21 @@ internal import Dispatch
 ///     append ─► encode ─► WriteQueue ─► LogWriter ─ commit ─► StreamTail ─► receivers, observers
 ///                                          │ frames
 ///     read   ─► LogReader ◄── file ◄── Checkpointer
+///     find   ─► IDIndex   ◄── file, <file>.ids
 ///
 /// Bytes, as a size policy counts them, are those of the records that can be read. Pages that a trim frees are used again by
 /// later records; the file itself does not shrink.
 package final class SQLiteLog: EventLog, CursorStore {
     private let writer: LogWriter
 
-    /// Opens the log in the file at `path`, whose folder is there. Blocks.
-    package init(path: String, clock: @escaping @Sendable () -> Timestamp) throws(LogError) {
-        writer = try LogWriter(path, clock: clock)
+    /// Opens the log in the file at `path`, whose folder is there. Blocks. `idRunEventsMax`: how many events one run of the index of
+    /// ids covers, 65 536 at most.
+    package init(
+        path: String, clock: @escaping @Sendable () -> Timestamp, idRunEventsMax: Int? = nil
+    ) throws(LogError) {
+        var bounds = IDTail.Bounds()
+        if let events = idRunEventsMax { bounds.runEvents = min(max(events, 1), IDRun.eventsMax) }
+        writer = try LogWriter(path, clock: clock, bounds)
     }
 
     deinit { writer.queue.close() }
@@ -79,6 +85,7 @@ package final class SQLiteLog: EventLog, CursorStore {
             sum = TrimResult(removed: sum.removed + done.result.removed, oldest: done.result.oldest)
             isWhole = done.isWhole
         }
+        if stream == .events, sum.removed > 0 { writer.ids.trimmed() }
         return sum
     }
 
@@ -88,6 +95,10 @@ package final class SQLiteLog: EventLog, CursorStore {
 
     package func traces(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace] {
         try await writer.reader.traces(stream, at: offset)
+    }
+
+    package func positions(ofID id: String, limit: Int) async throws(LogError) -> [Position] {
+        try await writer.ids.positions(ofID: id, limit: limit)
     }
 
     package func close() async {

@@ -35,6 +35,10 @@ public struct DocumentNode: Sendable, Equatable {
 extension DocumentNode {
     public static func string(_ text: String) -> DocumentNode { DocumentNode(.string(text)) }
     public static func integer(_ value: some BinaryInteger) -> DocumentNode { DocumentNode(.number(String(value))) }
+    /// A finite number, without a point where it is whole.
+    public static func decimal(_ value: Double) -> DocumentNode {
+        DocumentNode(.number(Int64(exactly: value).map(String.init) ?? "\(value)"))
+    }
     public static func boolean(_ value: Bool) -> DocumentNode { DocumentNode(.boolean(value)) }
     public static func sequence(_ values: [DocumentNode]) -> DocumentNode { DocumentNode(.sequence(values)) }
 

@@ -84,6 +84,16 @@ public struct FieldReader {
         return number
     }
 
+    /// A number that may have a fraction; nil where it is absent.
+    public mutating func decimal(_ name: String) -> Double? {
+        guard let value = take(name) else { return nil }
+        guard case .number(let text) = value.content, let number = Double(text), number.isFinite else {
+            report.add(place(name), "must be a number, was \(value.typeName)", line: value.line)
+            return nil
+        }
+        return number
+    }
+
     /// A mapping, to be read in turn; nil where it is absent. Its ``finish()`` is the caller's.
     public mutating func object(_ name: String) -> FieldReader? {
         take(name).flatMap {

@@ -123,8 +123,13 @@ private struct ManifestLoader {
     private mutating func warn(
         _ resource: Resource, _ document: DocumentNode, prefix: String, file: String?, number: Int
     ) {
-        guard case .trigger(let trigger) = resource else { return }
-        let found = trigger.filterWarnings.map { warning in
+        let warnings: [FieldError] =
+            switch resource {
+            case .trigger(let trigger): trigger.filterWarnings
+            case .replay(let replay): replay.filterWarnings
+            case .broker, .configMap, .source: []
+            }
+        let found = warnings.map { warning in
             var placed = warning
             placed.line = document.line(ofPath: warning.path)
             return placed

@@ -3,17 +3,19 @@ public enum Resource: Sendable, Equatable {
     case broker(Broker)
     case trigger(Trigger)
     case configMap(ConfigMap)
+    case replay(Replay)
     /// Of any kind of source: what differs from kind to kind stands in its schema.
     case source(SourceResource)
 
     /// Those that every build knows; the kinds of sources are in ``SourceCatalog/kinds``.
-    public static let kinds = [Broker.kind, Trigger.kind, ConfigMap.kind]
+    public static let kinds = [Broker.kind, Trigger.kind, ConfigMap.kind, Replay.kind]
 
     public var identity: ResourceIdentity {
         switch self {
         case .broker(let broker): broker.identity
         case .trigger(let trigger): trigger.identity
         case .configMap(let map): map.identity
+        case .replay(let replay): replay.identity
         case .source(let source): source.identity
         }
     }
@@ -24,6 +26,7 @@ public enum Resource: Sendable, Equatable {
             case .broker(let broker): broker.metadata
             case .trigger(let trigger): trigger.metadata
             case .configMap(let map): map.metadata
+            case .replay(let replay): replay.metadata
             case .source(let source): source.metadata
             }
         }
@@ -38,6 +41,9 @@ public enum Resource: Sendable, Equatable {
             case .configMap(var map):
                 map.metadata = newValue
                 self = .configMap(map)
+            case .replay(var replay):
+                replay.metadata = newValue
+                self = .replay(replay)
             case .source(var source):
                 source.metadata = newValue
                 self = .source(source)
@@ -51,6 +57,7 @@ public enum Resource: Sendable, Equatable {
         case .broker(let broker): broker.document(withStatus: withStatus)
         case .trigger(let trigger): trigger.document(withStatus: withStatus)
         case .configMap(let map): map.document()
+        case .replay(let replay): replay.document(withStatus: withStatus)
         case .source(let source): source.document(withStatus: withStatus)
         }
     }
@@ -74,6 +81,7 @@ public enum Resource: Sendable, Equatable {
         case (.broker(let a), .broker(let b)): a.spec == b.spec
         case (.trigger(let a), .trigger(let b)): a.spec == b.spec
         case (.configMap(let a), .configMap(let b)): a.data == b.data
+        case (.replay(let a), .replay(let b)): a.spec == b.spec
         case (.source(let a), .source(let b)): a.spec == b.spec
         default: false
         }
@@ -85,6 +93,7 @@ public enum Resource: Sendable, Equatable {
         case (.broker(let old), .broker(let new)): Broker.validateUpdate(old: old, new: new)
         case (.trigger(let old), .trigger(let new)): Trigger.validateUpdate(old: old, new: new)
         case (.source(let old), .source(let new)): SourceResource.validateUpdate(old: old, new: new)
+        case (.replay(let old), .replay(let new)): Replay.validateUpdate(old: old, new: new)
         default: []
         }
     }
@@ -148,6 +157,7 @@ public enum Resource: Sendable, Equatable {
             case Broker.kind: Broker(&reader).map { .broker($0.defaulted()) }
             case Trigger.kind: Trigger(&reader).map { .trigger($0.defaulted()) }
             case ConfigMap.kind: ConfigMap(&reader).map { .configMap($0) }
+            case Replay.kind: Replay(&reader).map { .replay($0.defaulted()) }
             default: schema.flatMap { SourceResource(&reader, schema: $0) }.map { .source($0) }
             }
         if resource != nil { reader.finish() }
@@ -156,5 +166,6 @@ public enum Resource: Sendable, Equatable {
 
     private static let apiVersions = [
         Broker.kind: Broker.apiVersion, Trigger.kind: Trigger.apiVersion, ConfigMap.kind: ConfigMap.apiVersion,
+        Replay.kind: Replay.apiVersion,
     ]
 }

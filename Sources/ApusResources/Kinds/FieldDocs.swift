@@ -14,7 +14,7 @@ public struct FieldDoc: Sendable, Equatable {
 
 /// Every field that the parser knows, and no other: a test holds the two against each other.
 public enum FieldDocs {
-    public static let all: [FieldDoc] = broker + trigger + configMap
+    public static let all: [FieldDoc] = broker + trigger + configMap + replay
 
     /// The field at a path and those below it, in order; all of a kind for an empty path. Lists may be written without `[]`.
     public static func explain(kind: String, path: String = "", catalog: SourceCatalog = .none) -> [FieldDoc] {
@@ -32,9 +32,9 @@ public enum FieldDocs {
         path.split(separator: "[]", omittingEmptySubsequences: true).joined()
     }
 
-    private typealias Row = (path: String, type: String, fallback: String?, text: String)
+    typealias Row = (path: String, type: String, fallback: String?, text: String)
 
-    private static func docs(_ kind: String, _ origin: String, prefix: String = "", _ rows: [Row]) -> [FieldDoc] {
+    static func docs(_ kind: String, _ origin: String, prefix: String = "", _ rows: [Row]) -> [FieldDoc] {
         rows.map { row in
             let isRequired = row.fallback == "required"
             return FieldDoc(
@@ -43,7 +43,7 @@ public enum FieldDocs {
         }
     }
 
-    private static func top(_ kind: String, _ apiVersion: String) -> [FieldDoc] {
+    static func top(_ kind: String, _ apiVersion: String) -> [FieldDoc] {
         docs(
             kind, "Kubernetes, API conventions",
             [
@@ -62,11 +62,14 @@ public enum FieldDocs {
                     ("generation", "integer", nil, "Given by the node: counts changes of the spec, from 1."),
                     ("resourceVersion", "string", nil, "Given by the node: counts changes of anything."),
                     ("creationTimestamp", "time", nil, "Given by the node, RFC 3339 in UTC."),
-                    ("generateName", "string", nil, "Not supported: give a name."),
+                    (
+                        "generateName", "string", nil,
+                        "Where a Replay is created through the API without a name, its name begins so."
+                    ),
                 ])
     }
 
-    private static func reference(_ kind: String, _ path: String, _ text: String) -> [FieldDoc] {
+    static func reference(_ kind: String, _ path: String, _ text: String) -> [FieldDoc] {
         docs(kind, "Knative Eventing, KReference", [(path, "KReference", nil, text)])
             + docs(
                 kind, "Knative Eventing, KReference", prefix: path,
@@ -80,7 +83,7 @@ public enum FieldDocs {
                 ])
     }
 
-    private static func destination(_ kind: String, _ path: String, _ text: String, isRequired: Bool) -> [FieldDoc] {
+    static func destination(_ kind: String, _ path: String, _ text: String, isRequired: Bool) -> [FieldDoc] {
         let origin = "Knative Eventing, Destination"
         return docs(kind, origin, [(path, "Destination", isRequired ? "required" : nil, text)])
             + reference(
@@ -95,11 +98,12 @@ public enum FieldDocs {
                 ])
     }
 
-    private static func delivery(_ kind: String, whole: String) -> [FieldDoc] {
+    static func delivery(
+        _ kind: String, whole: String,
+        deadLetterSink: String = "Where events go that are given up on. They are kept in the dead stream with or without it."
+    ) -> [FieldDoc] {
         docs(kind, "Knative Eventing, DeliverySpec", [("spec.delivery", "DeliverySpec", nil, whole)])
-            + destination(
-                kind, "spec.delivery.deadLetterSink",
-                "Where events go that are given up on. They are kept in the dead stream with or without it.", isRequired: false)
+            + destination(kind, "spec.delivery.deadLetterSink", deadLetterSink, isRequired: false)
             + docs(
                 kind, "Knative Eventing, DeliverySpec", prefix: "spec.delivery",
                 [
@@ -117,6 +121,24 @@ public enum FieldDocs {
                     ),
                     ("format", "json or binary", nil, "The mode to deliver in; absent keeps the mode that came."),
                 ])
+    }
+
+    static func filters(_ kind: String) -> [FieldDoc] {
+        docs(
+            kind, "CloudEvents Subscriptions API, filter dialects",
+            [
+                ("spec.filters", "list of filters", "[]", "All must match. Each sets one dialect."),
+                ("spec.filters[].exact", "map of strings", nil, "Every attribute equals its value."),
+                ("spec.filters[].prefix", "map of strings", nil, "Every attribute starts with its value."),
+                ("spec.filters[].suffix", "map of strings", nil, "Every attribute ends with its value."),
+                ("spec.filters[].all", "list of filters", nil, "All of them match."),
+                ("spec.filters[].any", "list of filters", nil, "At least one of them matches."),
+                ("spec.filters[].not", "filter", nil, "It does not match."),
+                (
+                    "spec.filters[].cesql", "string", nil,
+                    "A CloudEvents SQL expression that must be true, without an error; apus cesql and apus match try it."
+                ),
+            ])
     }
 
     private static func annotations(_ kind: String, _ origin: String, _ rows: [Row]) -> [FieldDoc] {
@@ -206,21 +228,7 @@ public enum FieldDocs {
             ])
         + reference(
             Trigger.kind, "spec.brokerRef", "Another way to name the Broker, in the same namespace; not beside broker.")
-        + docs(
-            Trigger.kind, "CloudEvents Subscriptions API, filter dialects",
-            [
-                ("spec.filters", "list of filters", "[]", "All must match. Each sets one dialect."),
-                ("spec.filters[].exact", "map of strings", nil, "Every attribute equals its value."),
-                ("spec.filters[].prefix", "map of strings", nil, "Every attribute starts with its value."),
-                ("spec.filters[].suffix", "map of strings", nil, "Every attribute ends with its value."),
-                ("spec.filters[].all", "list of filters", nil, "All of them match."),
-                ("spec.filters[].any", "list of filters", nil, "At least one of them matches."),
-                ("spec.filters[].not", "filter", nil, "It does not match."),
-                (
-                    "spec.filters[].cesql", "string", nil,
-                    "A CloudEvents SQL expression that must be true, without an error; apus cesql and apus match try it."
-                ),
-            ])
+        + filters(Trigger.kind)
         + destination(Trigger.kind, "spec.subscriber", "Where matching events go.", isRequired: true)
         + delivery(
             Trigger.kind,

@@ -1,6 +1,6 @@
 internal import EventFilters
 
-/// `filter` and `filters` of a Trigger, read and written.
+/// `filter` and `filters` of a Trigger, and `filters` of a Replay, read and written.
 enum FilterDocument {
     private static let dialects = ["exact", "prefix", "suffix", "all", "any", "not", "cesql"]
 
@@ -12,21 +12,23 @@ enum FilterDocument {
     }
 
     /// nil where the field is absent, or where an item cannot be read.
-    static func filters(_ spec: inout FieldReader) -> [FilterExpression]? {
+    static func filters(_ spec: inout FieldReader, kind: String) -> [FilterExpression]? {
         guard let items = spec.list("filters") else { return nil }
-        return expressions(items, kind: "Trigger", report: spec.report, depth: 1)
+        return expressions(items, kind: kind, report: spec.report, depth: 1)
     }
 
     private static func expressions(
         _ items: [(path: String, node: DocumentNode)], kind: String, report: FieldReport, depth: Int
     ) -> [FilterExpression]? {
-        let read = items.map { expression($0.node, path: $0.path, report: report, depth: depth) }
+        let read = items.map { expression($0.node, path: $0.path, kind: kind, report: report, depth: depth) }
         return read.contains { $0 == nil } ? nil : read.compactMap { $0 }
     }
 
-    private static func expression(_ node: DocumentNode, path: String, report: FieldReport, depth: Int) -> FilterExpression? {
+    private static func expression(
+        _ node: DocumentNode, path: String, kind: String, report: FieldReport, depth: Int
+    ) -> FilterExpression? {
         let schemaPath = "spec.filters[]"
-        guard var reader = FieldReader(node, path: path, schemaPath: schemaPath, kind: "Trigger", report: report) else {
+        guard var reader = FieldReader(node, path: path, schemaPath: schemaPath, kind: kind, report: report) else {
             return nil
         }
         let errorsBefore = report.errors.count
@@ -38,11 +40,11 @@ enum FilterDocument {
         }
         for (dialect, make) in [("all", FilterExpression.all), ("any", FilterExpression.any)] {
             guard let items = reader.list(dialect) else { continue }
-            let children = expressions(items, kind: "Trigger", report: report, depth: depth + 1)
+            let children = expressions(items, kind: kind, report: report, depth: depth + 1)
             if let children { read.append(make(children)) }
         }
         if let child = reader.take("not"),
-            let inner = expression(child, path: reader.place("not"), report: report, depth: depth + 1)
+            let inner = expression(child, path: reader.place("not"), kind: kind, report: report, depth: depth + 1)
         {
             read.append(.not(inner))
         }
@@ -61,6 +63,16 @@ enum FilterDocument {
     private static let maps: [(String, @Sendable ([AttributePredicate]) -> FilterExpression)] = [
         ("exact", { .exact($0) }), ("prefix", { .prefix($0) }), ("suffix", { .suffix($0) }),
     ]
+
+    /// What is likely to be a mistake, as errors of fields; `path` gives a filter's path its place in the document.
+    static func warnings(_ found: [FilterWarning], path: (String) -> String) -> [FieldError] {
+        found.map { found in
+            let warning = found.warning
+            return FieldError(
+                path: path(found.path), message: "line \(warning.line), column \(warning.column): \(warning.message)",
+                excerpt: warning.excerpt(of: found.expression))
+        }
+    }
 
     static func predicates(_ list: [AttributePredicate]) -> DocumentNode {
         .mapping(list.map { ($0.name, .string($0.value)) })

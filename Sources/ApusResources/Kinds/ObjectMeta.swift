@@ -2,7 +2,10 @@ public import CloudEvents
 
 /// Kubernetes' `metadata`, as far as a node without Kubernetes has it.
 public struct ObjectMeta: Sendable, Equatable {
+    /// Empty only beside ``generateName``.
     public var name: String
+    /// What a name begins with that the node makes, where one is asked for through the API: see ``GeneratedName``.
+    public var generateName = ""
     public var namespace: String
     public var labels: [String: String]
     public var annotations: [String: String]
@@ -30,7 +33,9 @@ public struct ObjectMeta: Sendable, Equatable {
 
     var document: DocumentNode {
         .mapping([
-            ("name", .string(name)), ("namespace", .string(namespace)), ("uid", uid.isEmpty ? nil : .string(uid)),
+            ("name", name.isEmpty ? nil : .string(name)),
+            ("generateName", generateName.isEmpty ? nil : .string(generateName)), ("namespace", .string(namespace)),
+            ("uid", uid.isEmpty ? nil : .string(uid)),
             ("resourceVersion", resourceVersion == 0 ? nil : .string(String(resourceVersion))),
             ("generation", generation == 0 ? nil : .integer(generation)),
             ("creationTimestamp", creationTimestamp.map { .string(MomentText.seconds($0)) }), ("labels", .texts(labels)),
@@ -62,10 +67,12 @@ extension ObjectMeta {
         // Written by Kubernetes into what `kubectl get -o yaml` prints; without meaning here.
         reader.skip(
             "managedFields", "ownerReferences", "finalizers", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
-        let hasGenerateName = reader.string("generateName") != nil
+        generateName = reader.string("generateName") ?? ""
         reader.finish()
         if name == nil {
-            let hint = hasGenerateName ? "metadata.generateName is not supported" : "every resource has a name"
+            let hint =
+                generateName.isEmpty
+                ? "every resource has a name" : "metadata.generateName is for Replays that are created through the API"
             reader.report.add("metadata.name", "missing field: \(hint)")
         } else {
             check(reader.report)

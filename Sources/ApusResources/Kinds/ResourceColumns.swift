@@ -18,11 +18,15 @@ public struct ResourceColumns: Sendable, Equatable {
     public static let trigger = ResourceColumns(["NAME", "BROKER", "SUBSCRIBER_URI", "AGE", "READY", "REASON"])
     public static let configMap = ResourceColumns(["NAME", "DATA", "AGE"])
 
+    public static let replay = ResourceColumns(
+        ["NAME", "BROKER", "TARGET", "STATE", "PROGRESS", "AGE"], wide: ["FROM", "UNTIL", "FAILED", "MESSAGE"])
+
     public static func of(_ resource: Resource) -> ResourceColumns {
         switch resource {
         case .broker: broker
         case .trigger: trigger
         case .configMap: configMap
+        case .replay: replay
         case .source(let source): self.source(source.schema)
         }
     }
@@ -43,6 +47,12 @@ public struct ResourceColumns: Sendable, Equatable {
                 + ready(trigger.status.conditions)
         case .configMap(let map):
             return [metadata.name, String(map.data.count), age]
+        case .replay(let replay):
+            let status = replay.status
+            return [
+                metadata.name, replay.spec.broker, replay.targetText, status.state?.rawValue ?? "", status.progressText, age,
+                status.from ?? replay.spec.from, status.until ?? replay.spec.until, String(status.failed), status.message,
+            ]
         case .source(let source):
             let ready = ready(source.status.conditions)
             let document = source.document(withStatus: false)

@@ -47,13 +47,7 @@ public struct Trigger: Sendable, Equatable {
     /// What in the filter in force is valid and still likely to be a mistake; paths are whole, places are those in the
     /// expression.
     public var filterWarnings: [FieldError] {
-        ((try? compiledFilter())?.warnings ?? []).map { found in
-            let warning = found.warning
-            return FieldError(
-                path: spec.path(ofFilterPath: found.path),
-                message: "line \(warning.line), column \(warning.column): \(warning.message)",
-                excerpt: warning.excerpt(of: found.expression))
-        }
+        FilterDocument.warnings((try? compiledFilter())?.warnings ?? [], path: spec.path(ofFilterPath:))
     }
 
     /// What a change may not change: the Broker (knative.md item 73).
@@ -122,7 +116,7 @@ extension Trigger {
         let broker = spec.string("broker")
         let brokerRef = KReference(spec.object("brokerRef"))
         let attributes = FilterDocument.attributes(&spec)
-        let filters = FilterDocument.filters(&spec)
+        let filters = FilterDocument.filters(&spec, kind: Self.kind)
         let hasSubscriber = spec.names.contains("subscriber")
         let subscriber = DestinationSpec(spec.object("subscriber"))
         if subscriber == nil, !hasSubscriber {

@@ -155,6 +155,14 @@ public enum Reason {
     public static let sourceStarting = "Starting"
     /// A source is stopped by the annotation `apus.dev/paused`.
     public static let paused = "Paused"
+    /// A replay has nobody to deliver to.
+    public static let triggerNotFound = "TriggerNotFound"
+    /// A replay that could not begin yet.
+    public static let replayWaits = "Waiting"
+    /// The log has no such range, or has it no more.
+    public static let rangeNotThere = "RangeNotThere"
+    /// Another redrive has the same dead letters to do.
+    public static let redriveOverlaps = "RedriveOverlaps"
     /// The class is not in this build (promise 24).
     public static let brokerClassUnknown = "BrokerClassUnknown"
     /// The broker's log cannot be opened or written.

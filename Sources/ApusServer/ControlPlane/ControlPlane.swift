@@ -1,4 +1,5 @@
 package import ApusControl
+import ApusResources
 package import ApusTelemetry
 import HTTPTypes
 import Hummingbird
@@ -12,14 +13,20 @@ package import NIOPosix
 ///     GET /apis  /apis/{group}/{version}
 ///     GET /apis/{group}/{version}/{plural}
 ///     GET /apis/{group}/{version}/namespaces/{namespace}/{plural}[/{name}]
+///     POST, PUT, PATCH, DELETE /apis/apus.dev/v1alpha1/namespaces/{namespace}/replays[/{name}]
 ///     GET /v1/namespaces/{namespace}/brokers/{name}/events…     see EventRoutes
 package struct ControlPlane: Sendable {
     let controller: Controller
     private let meters: Meters
     private let version: String
     private let logger: Logger
+    /// Randomness, for names that the node makes.
+    private let seed: @Sendable () -> UInt64
 
-    package init(controller: Controller, meters: Meters, version: String, logger: Logger) {
+    package init(
+        controller: Controller, meters: Meters, version: String, logger: Logger, seed: @escaping @Sendable () -> UInt64
+    ) {
+        self.seed = seed
         self.controller = controller
         self.meters = meters
         self.version = version
@@ -36,6 +43,7 @@ package struct ControlPlane: Sendable {
         let router = Router()
         addHealth(to: router)
         addResources(to: router)
+        ReplayRoutes(kinds: controller.catalog.served, writer: ReplayWriter(controller, seed: seed)).add(to: router)
         addEvents(to: router, group: group)
         addPassports(to: router)
         router.add(middleware: NotFound())

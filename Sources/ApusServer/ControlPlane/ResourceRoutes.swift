@@ -41,21 +41,27 @@ extension ControlPlane {
         return Response.json(await controller.list(kind: kind, namespace: namespace).json())
     }
 
-    private static func kind(_ context: BasicRequestContext, _ controller: Controller) throws -> ResourceKind? {
+    static func kind(_ context: BasicRequestContext, _ controller: Controller) throws -> ResourceKind? {
         let group = try context.parameters.require("group"), version = try context.parameters.require("version")
         let plural = try context.parameters.require("plural")
         return controller.catalog.served.first { $0.group == group && $0.version == version && $0.plural == plural }
     }
 
-    private static func unknownKind(_ context: BasicRequestContext) -> Response {
+    static func unknownKind(_ context: BasicRequestContext) -> Response {
         failure(code: 404, reason: "NotFound", message: "the server does not have that resource type; see GET /apis")
     }
 
     /// A failure as Kubernetes' API writes it.
-    static func failure(code: Int, reason: String, message: String) -> Response {
+    static func failure(code: Int, reason: String, message: String, causes: [FieldError] = []) -> Response {
+        let list = causes.map { cause in
+            DocumentNode.mapping([
+                ("reason", .string("FieldValueInvalid")), ("message", .string(cause.message)), ("field", .string(cause.path)),
+            ])
+        }
         let status = DocumentNode.mapping([
             ("kind", .string("Status")), ("apiVersion", .string("v1")), ("status", .string("Failure")),
-            ("message", .string(message)), ("reason", .string(reason)), ("code", .integer(code)),
+            ("message", .string(message)), ("reason", .string(reason)),
+            ("details", list.isEmpty ? nil : .mapping([("causes", .sequence(list))])), ("code", .integer(code)),
         ])
         return Response.json(status.json(), status: .init(code: code))
     }
@@ -75,13 +81,17 @@ enum ApiDiscovery {
         return #"{"kind":"APIGroupList","apiVersion":"v1","groups":[\#(groups.joined(separator: ","))]}"#
     }
 
+    private static func list(_ names: [String]) -> String { DocumentNode.sequence(names.map { .string($0) }).json() }
+
     static func resources(_ served: [ResourceKind], group: String, version: String) -> String? {
         let kinds = served.filter { $0.group == group && $0.version == version }
         guard !kinds.isEmpty else { return nil }
         let entries = kinds.map { kind in
             let category = group.hasPrefix("sources.") ? "sources" : "eventing"
+            let verbs = kind == .replay ? ["create", "delete", "get", "list", "patch", "update"] : ["get", "list"]
+            let categories = group == ResourceKind.replay.group ? ["all", "apus"] : ["all", "knative", category]
             return #"{"name":"\#(kind.plural)","singularName":"\#(kind.singular)","namespaced":true,"kind":"\#(kind.kind)","#
-                + #""verbs":["get","list"],"categories":["all","knative","\#(category)"]}"#
+                + #""verbs":\#(list(verbs)),"shortNames":\#(list(kind.shortNames)),"categories":\#(list(categories))}"#
         }
         return #"{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"\#(group)/\#(version)","#
             + #""resources":[\#(entries.joined(separator: ","))]}"#

@@ -18,7 +18,9 @@ package enum EventLogContract {
         package var testDescription: String { sentence }
     }
 
-    package static var clauses: [Clause] { appends + reads + trims + cursors + reopenings }
+    package static var clauses: [Clause] {
+        appends + reads + trims + cursors + notes + ids + reopenings + reopenedNotes + reopenedIDs
+    }
 }
 
 /// A page that takes in whatever these tests append.

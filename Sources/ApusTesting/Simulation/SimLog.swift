@@ -39,6 +39,7 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
         var readFault: @Sendable () -> LogError? = { nil }
         var crashAfter: Int?
         var cachedRecords = Int.max
+        var damaged: Set<Int64> = []
         var changes: [CursorChange] = []
     }
 
@@ -61,6 +62,8 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
     package func setCrash(afterOperations count: Int) { state.withLock { $0.crashAfter = count } }
     /// How many of the newest records are in memory.
     package func setCachedRecords(_ count: Int) { state.withLock { $0.cachedRecords = count } }
+    /// Offsets, of either stream, whose bytes on disk are damaged.
+    package func setDamaged(_ offsets: Set<Int64>) { state.withLock { $0.damaged = offsets } }
 
     package var durable: Durable { state.withLock { $0.durable } }
     package var operations: Int { state.withLock { $0.operations } }
@@ -159,12 +162,18 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
         try await pause()
         let (records, oldest) = state.withLock { ($0.durable.records[stream] ?? [], $0.durable.oldest[stream] ?? 0) }
         guard offset >= oldest else { throw .trimmed(oldest: Position(offset: oldest)) }
-        return Array(records.dropFirst(Int(offset - oldest)).prefix(limit.records))
+        let damaged = state.withLock { $0.damaged }
+        if damaged.contains(offset) { throw .corrupt(at: Position(offset: offset), detail: "checksum") }
+        return Array(
+            records.dropFirst(Int(offset - oldest)).prefix(limit.records).prefix { !damaged.contains($0.position.offset) })
     }
 
     package func read(_ stream: Stream, at offsets: [Int64]) async throws(LogError) -> [LogRecord] {
         try await pause()
         let wanted = Set(offsets)
+        if let bad = offsets.first(where: state.withLock({ $0.damaged }).contains) {
+            throw .corrupt(at: Position(offset: bad), detail: "checksum")
+        }
         return records(stream).filter { wanted.contains($0.position.offset) }
     }
 

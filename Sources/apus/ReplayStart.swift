@@ -1,0 +1,182 @@
+import ApusClient
+import ApusRegistry
+import ApusResources
+import ArgumentParser
+
+struct ReplayStart: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start", abstract: "Send a stretch of a broker's log again, and show how far it is.",
+        discussion: """
+            Without --trigger and --to, every trigger of the broker gets what
+            passes its own filter. A POINT is a position (0:120), a time of RFC 3339,
+            a time ago (-15m, 2h, 1h30m), now, today, yesterday, earliest or latest;
+            all is sent from --from on, and --until itself is not. A --filter is
+            NAME=VALUE, which an attribute must equal, or a CloudEvents SQL expression.
+
+            Exit code 0 once all is sent, 1 where the replay failed or was cancelled,
+            130 after Ctrl-C, which ends the watching alone.
+
+            EXAMPLES
+              apus replay --trigger orders --from -1h --dry-run
+              apus replay --trigger orders --from -1h
+              apus replay --broker default --from 0:120 --until 0:900 --rate 50
+              apus replay --to http://127.0.0.1:9090/ --filter "INT(total) > 100"
+              apus replay --trigger orders --from today --detach --name again
+            """)
+
+    enum Output: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+    @Option(help: "The broker's name; may be left out where --trigger names one, or there is only one.")
+    var broker: String?
+
+    @Option(name: [.customShort("n"), .long], help: "The namespace.")
+    var namespace = "default"
+
+    @Option(help: "Send to this trigger alone, through its own filter.")
+    var trigger: String?
+
+    @Option(help: ArgumentHelp("Send here instead of to triggers.", valueName: "URL"))
+    var to: String?
+
+    // A time ago begins with a minus sign.
+    @Option(parsing: .unconditional, help: ArgumentHelp("Where to begin.", valueName: "POINT"), transform: Self.point)
+    var from: PointArgument?
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Where to end; what stands there is not sent.", valueName: "POINT"),
+        transform: Self.point)
+    var until: PointArgument?
+
+    @Option(
+        name: .customLong("filter"), help: ArgumentHelp("Which events; may be repeated, and all must match.", valueName: "TEXT"))
+    var filters: [String] = []
+
+    @Option(help: "Events a second at most.")
+    var rate: Double?
+
+    @Option(help: "Deliveries at once, 1 to 256; 1 keeps the order of the log strictly.")
+    var maxInFlight: Int?
+
+    @Option(help: "The replay's name; made by the node where it is not given.")
+    var name: String?
+
+    @Flag(help: "Count what would be sent and show a sample; nothing is sent.")
+    var dryRun = false
+
+    @Flag(help: "Begin, and do not wait for the end.")
+    var detach = false
+
+    @Option(name: [.customShort("o"), .long], help: "text, or json: the survey, or the replay as it is at last.")
+    var output: Output = .text
+
+    @OptionGroup var server: ServerOptions
+
+    func validate() throws {
+        guard trigger == nil || to == nil else {
+            throw ValidationError("--trigger and --to are both given, and a replay has one target: leave one out")
+        }
+        if let to, !["http://", "https://"].contains(where: to.lowercased().hasPrefix) {
+            throw ValidationError("--to must be an http or https URL such as http://127.0.0.1:9090/, was \(to)")
+        }
+        // The broker is not known yet; a name that any may have stands for it.
+        _ = try resource(broker: broker ?? "default")
+    }
+
+    func run() async throws {
+        try await server.withClient { client in
+            let resource = try resource(broker: try await brokerName(client))
+            guard !dryRun else {
+                let survey = try await client.create(resource, dryRun: true)
+                return Console.print(output == .json ? [survey.json(pretty: true)] : SurveyReport(document: survey).lines)
+            }
+            let made = try await client.create(resource)
+            guard let name = made["metadata"]?["name"]?.text else {
+                throw CommandFailure("the node made a replay and did not say how it is called; apus replay list shows it")
+            }
+            guard !detach else {
+                return Console.print(output == .json ? [made.json(pretty: true)] : begun(name))
+            }
+            try await ReplayWatching(client: client, namespace: namespace, name: name, isJSON: output == .json).run()
+        }
+    }
+
+    private func begun(_ name: String) -> [String] {
+        let place = ReplayWatching.place(name, namespace)
+        return ["replay \(name) has begun; apus replay watch \(place) shows how far it is, apus replay cancel \(place) ends it"]
+    }
+
+    /// Where no broker is named: the trigger's, else the only one.
+    private func brokerName(_ client: APIClient) async throws -> String {
+        if let broker { return broker }
+        if let trigger {
+            for case .trigger(let known) in try await client.list(.trigger, namespace: namespace)
+            where known.metadata.name == trigger {
+                return known.brokerName
+            }
+            throw CommandFailure("there is no trigger \(trigger) in namespace \(namespace); apus get triggers -A lists them")
+        }
+        let names = try await client.list(.broker, namespace: namespace).map(\.metadata.name)
+        guard let first = names.first else {
+            throw CommandFailure("there is no broker in namespace \(namespace); apus get brokers -A lists them")
+        }
+        guard names.count == 1 else {
+            throw CommandFailure(
+                "namespace \(namespace) has the brokers \(names.joined(separator: ", ")): name one of them with --broker")
+        }
+        return first
+    }
+
+    /// The Replay that the flags ask for, checked as the node would check it.
+    private func resource(broker: String) throws -> Resource {
+        let filters: [DocumentNode]
+        do throws(FieldError) {
+            filters = try FilterText.filters(self.filters)
+        } catch {
+            throw ValidationError("--filter: \(error.message)")
+        }
+        // Its name is made by the node; a document that is read needs one.
+        let metadata = DocumentNode.mapping([
+            ("name", .string(name ?? "replay")), ("namespace", .string(namespace)),
+            ("generateName", name == nil ? .string("replay-") : nil),
+        ])
+        let spec = DocumentNode.mapping([
+            ("broker", .string(broker)), ("trigger", trigger.map { .string($0) }),
+            ("sink", to.map { .mapping([("uri", .string($0))]) }), ("from", from.map { .string($0.text) }),
+            ("until", until.map { .string($0.text) }), ("filters", filters.isEmpty ? nil : .sequence(filters)),
+            ("rate", rate.map { .decimal($0) }), ("maxInFlight", maxInFlight.map { .integer($0) }),
+        ])
+        let kind = ResourceKind.replay
+        let document = DocumentNode.mapping([
+            ("apiVersion", .string(kind.apiVersion)), ("kind", .string(kind.kind)), ("metadata", metadata), ("spec", spec),
+        ])
+        do throws(FieldErrors) {
+            var resource = try Resource(document)
+            if name == nil { resource.metadata.name = "" }
+            return resource
+        } catch {
+            throw ValidationError(error.errors.flatMap { [sentence($0)] + $0.excerptLines }.joined(separator: "\n"))
+        }
+    }
+
+    private static func point(_ text: String) throws -> PointArgument {
+        guard let point = PointArgument(argument: text) else {
+            throw ValidationError("\"\(text)\" is not understood: \(LogPoint.expectation) is needed")
+        }
+        return point
+    }
+
+    /// A field's error in the words of the flags.
+    private func sentence(_ error: FieldError) -> String {
+        for (index, text) in filters.enumerated() where error.path.hasPrefix("spec.filters[\(index)]") {
+            return "--filter \"\(text)\": \(error.message)"
+        }
+        let flags = [
+            ("spec.sink.uri", "--to"), ("spec.maxInFlight", "--max-in-flight"), ("spec.broker", "--broker"),
+            ("spec.trigger", "--trigger"), ("spec.from", "--from"), ("spec.until", "--until"), ("spec.rate", "--rate"),
+            ("metadata.namespace", "--namespace"), ("metadata.name", "--name"),
+        ]
+        return flags.reduce(FieldError(path: error.path, message: error.message).description) { text, flag in
+            text.replacing(flag.0, with: flag.1)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import ApusResources
+
+/// What a replay would send, as `apus replay --dry-run` prints it. Pure.
+struct SurveyReport {
+    /// What the node answered: a `ReplaySurvey`.
+    var document: DocumentNode
+
+    var lines: [String] {
+        var lines = [head]
+        let triggers = members("byTrigger")
+        if !triggers.isEmpty { lines += [""] + Console.table(["TRIGGER", "EVENTS"], triggers.map { [$0.name, $0.text] }) }
+        let left = members("excluded")
+        if !left.isEmpty {
+            lines += ["", "left out: " + left.map { "\($0.text) \($0.name)" }.joined(separator: ", ")]
+        }
+        guard case .sequence(let sample)? = document["sample"]?.content, !sample.isEmpty else { return lines + [foot] }
+        let columns = ["position", "time", "id", "type", "source", "subject"]
+        let rows = sample.map { event in columns.map { Self.cell(event[$0]) } }
+        // A column that no event fills says nothing.
+        let shown = columns.indices.filter { index in rows.contains { !$0[index].isEmpty } }
+        let isWhole = "\(sample.count)" == Self.text(document["matched"])
+        lines += ["", isWhole ? "They are:" : "The first of them:"]
+        lines += Console.table(shown.map { columns[$0].uppercased() }, rows.map { row in shown.map { row[$0] } })
+        return lines + [foot]
+    }
+
+    private var foot: String { "Nothing was sent: leave out --dry-run to send." }
+
+    private var head: String {
+        let matched = Self.text(document["matched"]), scanned = Self.text(document["scanned"])
+        var text = "\(matched.isEmpty ? "0" : matched) of \(scanned.isEmpty ? "0" : scanned) events would be sent"
+        if let from = document["from"]?.text, let until = document["until"]?.text {
+            text += ", of those from \(from) until \(until)"
+        }
+        if let oldest = document["oldest"]?.text, let newest = document["newest"]?.text { text += " (\(oldest) to \(newest))" }
+        return text
+    }
+
+    private func members(_ name: String) -> [(name: String, text: String)] {
+        guard case .mapping(let members)? = document[name]?.content else { return [] }
+        return members.map { ($0.name, Self.text($0.value)) }.filter { $0.text != "0" || name == "byTrigger" }
+    }
+
+    private static func text(_ node: DocumentNode?) -> String {
+        switch node?.content {
+        case .string(let text), .number(let text): text
+        default: ""
+        }
+    }
+
+    /// One line, whatever the event has in it.
+    private static func cell(_ node: DocumentNode?) -> String {
+        String(text(node).map { $0.isNewline || $0 == "\t" ? " " : $0 })
+    }
+}
