@@ -34,6 +34,7 @@ import Testing
 
     /// Whether what is asked is found, and nothing else.
     private func check(_ log: SQLiteLog, _ range: Range<Int>, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        guard !range.isEmpty else { return }
         let sevenths = range.filter { $0 % 7 == 0 }.map { Position(offset: Int64($0)) }
         #expect(try await log.positions(ofID: "seventh", limit: .max) == sevenths, sourceLocation: sourceLocation)
         #expect(
@@ -111,6 +112,7 @@ import Testing
             { try sql(index, "PRAGMA user_version = 9") },
             { try sql(index, "PRAGMA application_id = 7") },
             { try sql(index, "DROP TABLE parts") },
+            { try sql(index, "DROP TABLE identity") },
             { try sql(index, "UPDATE runs SET count = 0 WHERE first = 100") },
             {
                 try FileManager.default.removeItem(atPath: index)
@@ -124,7 +126,9 @@ import Testing
             try await settle(log, runs: 5)
             try await check(log, 0..<437)
             await log.close()
-            #expect(try runs() == (0..<4).map { "\($0 * 100)+100" }, "\(number)")
+            let made = try runs()
+            #expect(made == (0..<4).map { "\($0 * 100)+100" }, "\(number)")
+            #expect(try sql(index, "SELECT count(*) FROM parts") == ["4"], "\(number)")
             #expect(try sql(index, "SELECT hex(ids_key) FROM identity") == sql(path, "SELECT hex(ids_key) FROM identity"))
         }
     }
@@ -252,8 +256,8 @@ import Testing
         try await fill(log, 1500..<1800)
         try await settle(log, runs: 20)
         try await check(log, 0..<1800)
-        let covered = try sql(index, "SELECT sum(count) FROM runs")
-        #expect(covered == ["1800"] || covered == ["1700"], "what was passed over is made up for")
+        let made = try runs()
+        #expect(made == (0..<18).map { "\($0 * 100)+100" }, "what was passed over is made up for")
         await log.close()
     }
 

@@ -31,7 +31,9 @@ final class IDFile {
         if try connection.integer("SELECT count(*) FROM sqlite_schema") == 0 {
             try Self.make(connection, key)
         }
-        let (application, version) = (try connection.integer("PRAGMA application_id"), try connection.integer("PRAGMA user_version"))
+        let (application, version) = (
+            try connection.integer("PRAGMA application_id"), try connection.integer("PRAGMA user_version")
+        )
         guard application == Self.applicationID, version == Self.version, try Self.key(connection) == key else {
             throw SQLiteError(code: SQLITE_NOTADB, message: "\(path).ids is no index of this log")
         }
@@ -104,4 +106,9 @@ final class IDFile {
         guard try part.step() else { return nil }
         return part.withBlob(0) { run.offsets(of: hash, in: $0) }
     }
+}
+
+extension SQLiteError {
+    /// Whether a file of the index is to be made anew. A table that is not there is an error of the statement.
+    var spoilsIndex: Bool { isCorruption || code == SQLITE_ERROR }
 }

@@ -1,8 +1,8 @@
 /// A sorted run of the index of ids: a stretch of the stream of events, each event by the hash of its id.
 ///
 /// It is cut by the hashes' first bits into parts of 256 entries or so, of which a search reads one. An entry is a u64: the first
-/// 48 bits of the hash, then the event's place in the run. A part's bytes are a version, its entries ascending, and the CRC-32C of
-/// those and of the part's key in the file.
+/// 48 bits of the hash, then the event's place in the run. A part's bytes are a version, its entries ascending, and the CRC-32C
+/// of those and of the part's key in the file.
 struct IDRun: Equatable {
     /// The first event's offset.
     var first: Int64
@@ -60,7 +60,7 @@ struct IDRun: Equatable {
         return CRC32C.finish(withUnsafeBytes(of: place.littleEndian) { CRC32C.update(state, $0) })
     }
 
-    /// Offsets, ascending, of the events that have this hash as far as the index knows it; nil where the part's bytes are damaged.
+    /// Offsets, ascending, of the events that have this hash as far as the index knows it; nil where the part is damaged.
     func offsets(of hash: UInt64, in bytes: RawSpan) -> [Int64]? {
         let entries = (bytes.byteCount - 5) / 8
         guard bytes.byteCount >= 5, (bytes.byteCount - 5) % 8 == 0 else { return nil }
