@@ -81,7 +81,7 @@ struct EffectiveOptions: ParsableArguments {
             case .trigger(let trigger):
                 if trigger.metadata.name == name, trigger.metadata.namespace == namespace { found = trigger }
             case .configMap(let map): if map.holdsNames { names.add(map) }
-            case .source: break
+            case .source, .replay: break
             }
         }
         guard let trigger = found else {

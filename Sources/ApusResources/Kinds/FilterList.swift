@@ -27,7 +27,7 @@ public enum FilterList {
             throw FieldErrors(report.errors)
         }
         let attributes = FilterDocument.attributes(&reader)
-        let filters = FilterDocument.filters(&reader) ?? []
+        let filters = FilterDocument.filters(&reader, kind: Trigger.kind) ?? []
         reader.finish()
         guard report.errors.isEmpty else { throw FieldErrors(report.errors) }
         let legacy: [FilterExpression] = attributes.isEmpty ? [] : [.attributes(attributes)]
