@@ -109,8 +109,8 @@ extension Controller {
     private func stopBroker(_ identity: ResourceIdentity) async {
         guard let service = services.removeValue(forKey: identity) else { return }
         intake.close(namespace: identity.namespace, broker: identity.name)
-        service.history.close()
         await stopReplays(of: identity)
+        service.history.close()
         await service.dispatcher.drain(within: .seconds(5))
         await service.log.close()
         logger.notice(

@@ -39,6 +39,15 @@ package struct RetryPolicy: Sendable, Equatable {
         return .nanoseconds(max(min(backoff, cap), floor))
     }
 
+    /// The shortest and the longest that ``wait(beforeRetry:retryAfter:using:)`` gives where the subscriber asked for nothing.
+    package func waits(beforeRetry n: Int) -> ClosedRange<Duration> {
+        precondition(n >= 1, "retries are counted from 1")
+        let cap = (delayMax ?? .nanoseconds(Int64.max)).nanosecondsHeld
+        let wait = min(formula(n), cap), reach = reach(of: wait)
+        let (longest, overflowed) = wait.addingReportingOverflow(reach)
+        return .nanoseconds(wait - reach) ... .nanoseconds(min(overflowed ? .max : longest, cap))
+    }
+
     /// `d·n` or `d·2^n` in nanoseconds, held at the largest number.
     private func formula(_ n: Int) -> Int64 {
         let base = delay.nanosecondsHeld
@@ -54,9 +63,14 @@ package struct RetryPolicy: Sendable, Equatable {
         return overflowed ? .max : product
     }
 
-    private func jittered(_ wait: Int64, using random: inout some RandomNumberGenerator) -> Int64 {
+    /// How far jitter may move a wait, both ways.
+    private func reach(of wait: Int64) -> Int64 {
         // 2^62 is the largest power that a Double's rounding cannot push beyond Int64.
-        let reach = Int64(min(Double(wait) * jitter, 0x1p62))
+        min(wait, Int64(min(Double(wait) * jitter, 0x1p62)))
+    }
+
+    private func jittered(_ wait: Int64, using random: inout some RandomNumberGenerator) -> Int64 {
+        let reach = reach(of: wait)
         guard reach > 0 else { return wait }
         let (sum, overflowed) = wait.addingReportingOverflow(Int64.random(in: -reach...reach, using: &random))
         return overflowed ? .max : sum

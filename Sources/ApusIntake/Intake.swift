@@ -8,6 +8,8 @@ package final class Intake: Sendable {
     package let limits: IntakeLimits
     /// Whoever answers a producer counts the refusal: this room cannot know of those that were made before it.
     package let meters: IntakeMeters
+    /// Whoever answers a producer tells it of the refusal, as with the meters.
+    package let refusals: RefusalLog
     private let clock: @Sendable () -> Timestamp
     private let doors = Mutex<[Name: BrokerDoor]>([:])
 
@@ -22,6 +24,7 @@ package final class Intake: Sendable {
         self.limits = limits
         self.meters = meters
         self.clock = clock
+        refusals = RefusalLog(clock: clock)
     }
 
     /// Makes a broker's door. It is shut to producers until ``open(_:)``; replies pass it from the first moment on.

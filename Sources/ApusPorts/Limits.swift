@@ -125,6 +125,25 @@ public enum Limits {
     public static let replayOutcomesMax = 8192
     /// How long a redrive goes by what it read of the dead letters' marks.
     public static let redrivePageMilliseconds = 1000
+    /// Replies to replies that a passport follows.
+    public static let passportLevelsMax = 16
+    /// Events of one passport, its replies counted.
+    public static let passportEventsMax = 256
+    /// Passports of one answer, where several events have the id that was asked for.
+    public static let passportsMax = 5
+    /// Positions of one id that are named, on one broker.
+    public static let passportPositionsMax = 100
+    /// Refusals of the data plane that are remembered, for `apus why`.
+    public static let refusalEntriesMax = 10_000
+    /// What their texts take.
+    public static let refusalBytesMax = 8_388_608
+    public static let refusalHoursMax = 6
+    /// One text of a refusal that is remembered.
+    public static let refusalTextBytesMax = 256
+    /// Events of one refused batch whose ids are remembered.
+    public static let refusalEventsMax = 100
+    /// A refused body larger than this is not read for its id.
+    public static let refusalBodyBytesMax = 65_536
 }
 
 extension Limits {
@@ -204,5 +223,15 @@ extension Limits {
         ("replaySampleMax", "\(Limits.replaySampleMax)", "events"),
         ("replayOutcomesMax", "\(Limits.replayOutcomesMax)", "outcomes"),
         ("redrivePageMilliseconds", "\(Limits.redrivePageMilliseconds)", "milliseconds"),
+        ("passportLevelsMax", "\(Limits.passportLevelsMax)", "levels"),
+        ("passportEventsMax", "\(Limits.passportEventsMax)", "events"),
+        ("passportsMax", "\(Limits.passportsMax)", "passports"),
+        ("passportPositionsMax", "\(Limits.passportPositionsMax)", "positions"),
+        ("refusalEntriesMax", "\(Limits.refusalEntriesMax)", "entries"),
+        ("refusalBytesMax", "\(Limits.refusalBytesMax)", "bytes"),
+        ("refusalHoursMax", "\(Limits.refusalHoursMax)", "hours"),
+        ("refusalTextBytesMax", "\(Limits.refusalTextBytesMax)", "bytes"),
+        ("refusalEventsMax", "\(Limits.refusalEventsMax)", "events"),
+        ("refusalBodyBytesMax", "\(Limits.refusalBodyBytesMax)", "bytes"),
     ]
 }

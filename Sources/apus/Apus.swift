@@ -23,6 +23,7 @@ struct Apus: AsyncParsableCommand {
             Check.self,
             Explain.self,
             Events.self,
+            Why.self,
             DeadLetters.self,
             ReplayCommand.self,
             Try.self,

@@ -28,6 +28,13 @@ enum Console {
         lock.withLock { _ in try? handle.write(contentsOf: Data(text.utf8)) }
     }
 
+    /// Rows under one another, columns as wide as their widest cell; a row may have fewer cells than others.
+    static func columns(_ rows: [[String]]) -> [String] {
+        let count = rows.map(\.count).max() ?? 0
+        let full = rows.map { $0 + Array(repeating: "", count: count - $0.count) }
+        return Array(table(Array(repeating: "", count: count), full).dropFirst())
+    }
+
     /// A table with columns as wide as their widest cell, two spaces between them, as `kubectl get` prints it.
     static func table(_ header: [String], _ rows: [[String]]) -> [String] {
         let all = [header] + rows

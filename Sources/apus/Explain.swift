@@ -4,9 +4,9 @@ import ApusResources
 import ArgumentParser
 import EventFilters
 
-struct Explain: ParsableCommand {
+struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Explain a kind, one of its fields, or the limits.",
+        abstract: "Explain a kind, one of its fields, the limits, or what is in force for one trigger.",
         discussion: """
             EXAMPLES
               apus explain trigger
@@ -15,12 +15,20 @@ struct Explain: ParsableCommand {
               apus explain pingsource
               apus explain replay
               apus explain limits
+              apus explain trigger orders --effective
+              apus explain trigger orders --effective -f manifests/
             """)
 
     @Argument(help: ArgumentHelp("A kind, a field of it, or limits.", valueName: "KIND[.FIELD]"))
     var subject: String
 
-    func run() throws {
+    @OptionGroup var effective: EffectiveOptions
+    @OptionGroup var server: ServerOptions
+
+    func validate() throws { try effective.validate(subject: subject) }
+
+    func run() async throws {
+        if let name = effective.name { return try await effective.explain(name, server) }
         guard subject != "limits" else {
             let rows = Limits.table.map { row in
                 [row.name, row.value, row.unit, LimitSettings.names.contains(row.name) ? "--limit \(row.name)=…" : ""]

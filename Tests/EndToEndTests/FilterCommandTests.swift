@@ -1,40 +1,9 @@
-import Foundation
-import Specs
 import Testing
 
-/// `apus cesql`, `apus match` and `apus check` as a user meets them: the real binary, its two outputs and its exit code.
+/// `apus cesql`, `match`, `check` and `explain --effective` as a user meets them: the real binary, its two outputs, its exit code.
 @Suite(.timeLimit(.minutes(5)), .serialized) struct `The filter commands` {
-    private struct Vector: Decodable, Sendable {
-        let name: String
-        let arguments: [String]
-        /// A file of `specs/cli/files`.
-        let stdin: String?
-        let stdout: String?
-        let stderr: String?
-        let exit: Int32?
-    }
-
-    private let files = Specs.directory.appendingPathComponent("cli/files").path
-
-    @Test func `print what their vectors say`() async throws {
-        let folder = try TemporaryFolder()
-        // The shell sets the folder and keeps the outputs apart.
-        let script = """
-            cd "$1" && out="$2" && input="$3" && shift 3 && exec "$@" < "$input" > "$out/stdout" 2> "$out/stderr"
-            """
-        for vector in Specs.vectors("cli/filters.yaml", as: Vector.self) {
-            let process = try ChildProcess(
-                "/bin/sh",
-                ["-c", script, "sh", files, folder.path, vector.stdin ?? "/dev/null", ApusProcess.binary] + vector.arguments)
-            #expect(try await process.waitForEnd() == .exit(vector.exit ?? 0), "\(vector.name)")
-            #expect(try text("stdout", in: folder) == vector.stdout ?? "", "\(vector.name)")
-            #expect(try text("stderr", in: folder) == vector.stderr ?? "", "\(vector.name)")
-        }
-    }
-
-    private func text(_ name: String, in folder: TemporaryFolder) throws -> String {
-        try String(contentsOfFile: "\(folder.path)/\(name)", encoding: .utf8).replacingOccurrences(of: files, with: "FOLDER")
-    }
+    @Test(arguments: ["cli/filters.yaml", "cli/effective.yaml"])
+    func `print what their vectors say`(vectors: String) async throws { try await CommandVector.check(vectors) }
 
     @Test func `find in a running node what it could not evaluate`() async throws {
         let folder = try TemporaryFolder()

@@ -46,6 +46,7 @@ package struct ControlPlane: Sendable {
         addDeadLetters(to: router)
         addEvents(to: router, group: group)
         ReplayRoutes(kinds: controller.catalog.served, writer: ReplayWriter(controller, seed: seed)).add(to: router)
+        addPassports(to: router)
         router.add(middleware: NotFound())
         let application = Application(
             router: router, configuration: .init(address: .hostname(host, port: port)),

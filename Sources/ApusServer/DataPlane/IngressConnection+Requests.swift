@@ -12,7 +12,10 @@ extension IngressConnection {
         case .options: answer(head, form, .options)
         case .health: answer(head, form, .healthy)
         case .readiness: answer(head, form, .ready(loop.shared.isReady()))
-        case .refused(let refusal): answer(head, form, .refused(refusal))
+        case .refused(let refusal):
+            target = ("", "")
+            if head.method == .post { remember(refusal, of: RefusedEvents.of(head, body: [])) }
+            answer(head, form, .refused(refusal))
         case .event(let namespace, let broker): takeEvent(head, form, (namespace, broker))
         }
     }
@@ -35,6 +38,7 @@ extension IngressConnection {
         do throws(HTTPError) {
             reader = try BodyReader(head.framing, limits: limits)
         } catch {
+            remember(tooLarge(head), of: RefusedEvents.of(head, body: []))
             answer(head, form, .refused(tooLarge(head)))
             return
         }
@@ -52,15 +56,16 @@ extension IngressConnection {
             loop.partialBodiesBytes += body.count - before
             guard isWhole else {
                 guard loop.partialBodiesBytes > limits.partialBodiesBytesMax else { return false }
-                refuse(
-                    IntakeRefusal(
-                        .queueFull, "Too many requests are being read at once; send again a little later.",
-                        retryAfterSeconds: 1))
+                let refusal = IntakeRefusal(
+                    .queueFull, "Too many requests are being read at once; send again a little later.", retryAfterSeconds: 1)
+                remember(refusal, of: RefusedEvents.of(head, body: []))
+                refuse(refusal)
                 return false
             }
         } catch {
             loop.partialBodiesBytes += body.count - before
             guard error.code == .bodyTooLarge else { throw error }
+            remember(tooLarge(head), of: RefusedEvents.of(head, body: []))
             refuse(tooLarge(head))
             return false
         }
@@ -83,7 +88,9 @@ extension IngressConnection {
         do throws(CloudEventError) {
             message = try HTTPBinding.decode(headers: head.headers, body: bytes, limits: intake.limits.format)
         } catch {
-            _ = answer(number, with: .refused(IntakeRefusal(error)))
+            let refusal = IntakeRefusal(error)
+            remember(refusal, of: RefusedEvents.of(head, body: bytes))
+            _ = answer(number, with: .refused(refusal))
             return
         }
         do throws(IntakeRefusal) {
@@ -93,6 +100,7 @@ extension IngressConnection {
                 broker: target.broker, receiver: loop, token: token(of: number))
             if let accepted { _ = answer(number, with: .accepted(accepted)) }
         } catch {
+            remember(error, of: RefusedEvents.of(message))
             _ = answer(number, with: .refused(error))
         }
     }
