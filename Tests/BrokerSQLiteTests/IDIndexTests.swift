@@ -113,7 +113,10 @@ import Testing
             { try sql(index, "PRAGMA application_id = 7") },
             { try sql(index, "DROP TABLE parts") },
             { try sql(index, "DROP TABLE identity") },
-            { try sql(index, "UPDATE runs SET count = 0 WHERE first = 100") },
+            { try sql(index, "UPDATE runs SET count = 99 WHERE first = 100") },
+            { try sql(index, "UPDATE runs SET part_bits = 1 WHERE first = 100") },
+            { try sql(index, "UPDATE runs SET first = 9223372036854775807 WHERE first = 300") },
+            { try sql(index, "UPDATE runs SET first = first + 1 WHERE first = 200") },
             {
                 try FileManager.default.removeItem(atPath: index)
                 try FileManager.default.copyItem(atPath: other + ".ids", toPath: index)
