@@ -101,8 +101,9 @@ extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
         received, refused, appended, deduplicated, matched, filterErrors, delivered, retried, deadLettered, sinkGaveUp, lag,
-        inFlight, parked, replays, replayDelivered, replayFailed, lost, tracesDropped, sourceEmitted, sourceFailures, sourceMissed,
-        sourceUnreadable, appendSeconds, queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
+        inFlight, parked, replays, replayDelivered, replayFailed, lost, tracesDropped, sourceEmitted, sourceFailures,
+        sourceMissed, sourceUnreadable, appendSeconds, queueWaitSeconds, deliverySeconds, residentMemory, openFiles,
+        openFilesMax, uptime,
         build,
     ]
 }
