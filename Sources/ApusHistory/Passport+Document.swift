@@ -105,27 +105,6 @@ extension ReplayPassport {
     }
 }
 
-extension DeliveryTrace {
-    fileprivate var document: DocumentNode {
-        var outcome = "delivered"
-        var position: Position?
-        var due: Timestamp?
-        switch ending {
-        case .delivered: break
-        case .replied(let reply): (outcome, position) = ("replied", reply)
-        case .retry(let dueAt): (outcome, due) = ("failed", dueAt)
-        case .dead(let letter): (outcome, position) = ("dead", letter)
-        case .abandoned: outcome = "abandoned"
-        }
-        return .mapping([
-            ("attempt", .integer(attempt)), ("time", .string(beganAt.rfc3339)), ("microseconds", .integer(microseconds)),
-            ("status", status == 0 ? nil : .integer(status)),
-            ("text", text.isEmpty ? nil : .string(PassportSentence.line(text))), ("outcome", .string(outcome)),
-            ("position", position.map { .string("\($0)") }), ("retryAt", due.map { .string($0.rfc3339) }),
-        ])
-    }
-}
-
 extension ContentMode {
     fileprivate var name: String {
         switch self {

@@ -31,7 +31,8 @@ enum PassportSentence {
 
     /// Bytes of an answer on one line, cut to what is shown of them.
     static func line(_ bytes: [UInt8]) -> String {
-        let shown = line(String(decoding: bytes.prefix(Limits.traceTextBytesMax), as: UTF8.self))
+        var shown = line(String(decoding: bytes.prefix(Limits.traceTextBytesMax), as: UTF8.self))
+        while shown.hasSuffix(" ") { shown.removeLast() }
         return bytes.count > Limits.traceTextBytesMax ? shown + "…" : shown
     }
 

@@ -25,7 +25,7 @@ extension Passport {
             let names = triggers.filter { verdicts.contains($0.verdict) }.map(\.name)
             if !names.isEmpty { sentences.append(says(PassportSentence.names(names))) }
         }
-        if unlisted > 0 { sentences.append("\(unlisted) more filtered it out") }
+        if unlisted > 0 { sentences.append("\(unlisted) \(triggers.isEmpty ? "" : "more ")filtered it out") }
         let sent = replays.filter { $0.attempts.last?.ending.isDelivery == true }.map(\.name)
         if !sent.isEmpty { sentences.append("replayed by \(PassportSentence.names(sent))") }
         return sentences

@@ -19,7 +19,7 @@ struct EffectiveOptions: ParsableArguments {
     @Option(
         name: .customShort("f"),
         help: ArgumentHelp(
-            "With --effective: a manifest file, a folder of them, or - for standard input, in the place of a node; may be repeated.",
+            "With --effective, in the place of a node: a manifest file, a folder, or - for standard input; may be repeated.",
             valueName: "FILE|DIR"))
     var files: [String] = []
 

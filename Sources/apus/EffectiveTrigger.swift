@@ -218,7 +218,8 @@ struct AttemptTimetable {
         return ["Timetable: at most \(attempts) attempts"]
             + Console.table(["ATTEMPT", "WAIT BEFORE IT", "SINCE THE FIRST"], rows).map { "  \($0)" } + [
                 "  dead \(more)\(Self.text(since)) after the first attempt where each fails at once,",
-                "  and at most \(more)\(Self.text(slowest)) after it where each takes its whole timeout of \(Self.text(policy.timeout)).",
+                "  and at most \(more)\(Self.text(slowest)) after it where each takes its whole timeout of "
+                    + "\(Self.text(policy.timeout)).",
                 "  A subscriber that asks for it by Retry-After makes waits longer.",
             ]
     }

@@ -118,9 +118,11 @@ enum PassportText {
     private static func attempts(_ owner: DocumentNode) -> [String] {
         let rows = owner.items("attempts").map { attempt in
             let took = attempt["microseconds"]?.number.flatMap { Int64($0) } ?? 0
+            let status = attempt["status"]?.number ?? "0"
+            let answer = attempt["answer"]?["text"]?.text ?? (attempt["answer"] == nil ? "" : "bytes that are no text")
             return [
-                "\(indent)\(attempt["attempt"]?.number ?? "")", time(attempt, "time"), attempt["status"]?.number ?? "---",
-                DurationText.rounded(.microseconds(took)), attempt["text"]?.text ?? "",
+                "\(indent)\(attempt["attempt"]?.number ?? "")", time(attempt, "time"), status == "0" ? "---" : status,
+                DurationText.rounded(.microseconds(took)), Printable.cell(answer),
             ]
         }
         return Console.columns(rows)

@@ -7,8 +7,8 @@ struct Why: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell what became of an event: every trigger's yes or no, every attempt, and what is next.",
         discussion: """
-            An event is named by its id, which is looked for in the logs of all brokers of the node and among what was refused at the
-            door in the last hours, or by its position in a broker's log.
+            An event is named by its id, which is looked for in the logs of all brokers of the node and among what was refused at
+            the door in the last hours, or by its position in a broker's log.
 
             Exit code 0 where something is known of it, 1 where nothing is.
 

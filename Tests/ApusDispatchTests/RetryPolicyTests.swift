@@ -58,6 +58,22 @@ import Testing
         if vector.delay > 0, floor == 0, vector.max == nil { #expect(seen.count > vector.waits.count * 100) }
     }
 
+    @Test(arguments: vectors) func `tells the shortest and the longest of its waits`(vector: Vector) {
+        var random = SeededGenerator(seed: 3)
+        for jitter in [0, 0.1, 1] {
+            let policy = vector.policy(jitter: jitter)
+            for retry in 1...max(1, vector.waits.count) {
+                let told = policy.waits(beforeRetry: retry)
+                let waits = (0..<200).map { _ in policy.wait(beforeRetry: retry, retryAfter: nil, using: &random) }
+                #expect(waits.allSatisfy(told.contains))
+                // No wider than what is drawn: two hundred draws come near both ends.
+                let width = told.upperBound - told.lowerBound
+                #expect((waits.min() ?? .zero) - told.lowerBound <= width / 4)
+                #expect(told.upperBound - (waits.max() ?? .zero) <= width / 4)
+            }
+        }
+    }
+
     @Test(arguments: [1, 62, 63, 64, 1000, Int.max]) func `does not overflow`(n: Int) {
         var random = SeededGenerator(seed: 3)
         for backoff in DeliverySpec.BackoffPolicy.allCases {

@@ -1,6 +1,6 @@
 import Testing
 
-/// `apus cesql`, `match`, `check` and `explain --effective` as a user meets them: the real binary, its two outputs, its exit code.
+/// `apus cesql`, `match`, `check` and `explain --effective` as a user meets them: the real binary, its outputs, its exit code.
 @Suite(.timeLimit(.minutes(5)), .serialized) struct `The filter commands` {
     @Test(arguments: ["cli/filters.yaml", "cli/effective.yaml"])
     func `print what their vectors say`(vectors: String) async throws { try await CommandVector.check(vectors) }

@@ -13,6 +13,9 @@ import Testing
         let manifest = try folder.write(Situations.manifests(subscriber.url), to: "all.yaml")
         let apus = try await ApusProcess.serve(data: "\(folder.path)/data", manifests: [manifest])
         for event in Situations.events { #expect(try await Situations.post(event, to: apus) == event.status, "\(event.id)") }
+        let replay = try await ApusProcess.run(
+            ["replay", "--broker", "replayed", "--from", "earliest", "--name", "again", "--server", apus.adminURL])
+        #expect(replay.end == .exit(0), "\(replay.lines)")
         for vector in Specs.vectors("cli/why.yaml", as: CommandVector.self) {
             let expected = (vector.stdout ?? "") + (vector.stderr ?? "")
             var printed = "", end: ChildProcess.End?
@@ -105,7 +108,8 @@ enum Situations {
         Event("by-expression", to: "expression", headers: [("ce-region", "us")]), Event("retrying", to: "retrying"),
         Event("rejected", to: "rejected"), Event("exhausted", to: "exhausted"), Event("replied", to: "replied"),
         Event("looped", to: "replied", headers: [("ce-knativebrokerttl", "2")]), Event("before", to: "paused"),
-        Event("paused", to: "paused"), Event("refused", to: "nobody", status: 404),
+        Event("paused", to: "paused"), Event("replayed", to: "replayed"),
+        Event("refused", to: "nobody", status: 404),
     ]
 
     static func manifests(_ url: String) -> String {

@@ -16,6 +16,7 @@ final class CursorStatements {
     private let dropAllSettled: Statement
     private let dropAllParked: Statement
     private let putEntry: Statement
+    private let addEntry: Statement
     private let dropEntry: Statement
 
     init(_ connection: borrowing Connection) throws(SQLiteError) {
@@ -44,6 +45,7 @@ final class CursorStatements {
         dropAllSettled = try connection.prepare("DELETE FROM settled WHERE stream = ?1 AND name = ?2")
         dropAllParked = try connection.prepare("DELETE FROM parked WHERE stream = ?1 AND name = ?2")
         putEntry = try connection.prepare("INSERT OR REPLACE INTO entries (key, value) VALUES (?1, ?2)")
+        addEntry = try connection.prepare("INSERT OR IGNORE INTO entries (key, value) VALUES (?1, ?2)")
         dropEntry = try connection.prepare("DELETE FROM entries WHERE key = ?1")
     }
 
@@ -80,7 +82,11 @@ final class CursorStatements {
         for entry in change.entries {
             // Keys are bytes: as text they would be cut at a NUL, and compared by what a collation thinks of them.
             let key = SQLValue.blob(Array(entry.key.utf8))
-            if let value = entry.value { try putEntry.run(key, .blob(value)) } else { try dropEntry.run(key) }
+            switch entry.value {
+            case let value? where entry.keepsExisting: try addEntry.run(key, .blob(value))
+            case let value?: try putEntry.run(key, .blob(value))
+            case nil: try dropEntry.run(key)
+            }
         }
     }
 

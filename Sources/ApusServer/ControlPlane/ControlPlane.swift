@@ -15,6 +15,7 @@ package import NIOPosix
 ///     GET /apis/{group}/{version}/namespaces/{namespace}/{plural}[/{name}]
 ///     POST, PUT, PATCH, DELETE /apis/apus.dev/v1alpha1/namespaces/{namespace}/replays[/{name}]
 ///     GET /v1/namespaces/{namespace}/brokers/{name}/events…     see EventRoutes
+///     GET /v1/why?id=…  …/events/{position}/passport            see PassportRoutes
 package struct ControlPlane: Sendable {
     let controller: Controller
     private let meters: Meters

@@ -51,6 +51,26 @@ extension EventLogContract {
             for stream in Stream.allCases { #expect(try await open.cursors.traces(stream, at: 0).isEmpty) }
             await open.log.close()
         },
+        Clause("leaves an entry alone that is there already, where it is told to keep it") { harness in
+            let open = try await harness.open()
+            var change = CursorChange(stream: .dead)
+            change.entries = [
+                StateEntry(key: "a/1", value: [1], keepsExisting: true), StateEntry(key: "a/1", value: [2], keepsExisting: true),
+            ]
+            try await open.cursors.commit(change)
+            #expect(try await open.cursors.entries(from: "a/", until: "b", limit: 9) == [StateEntry(key: "a/1", value: [1])])
+            await open.log.close()
+        },
+        Clause("puts an append's own position into the traces that ride it") { harness in
+            let open = try await harness.open()
+            try await open.log.append(SampleRecords.numbered(0..<3), to: .dead)
+            var riding = trace("orders", 7)
+            riding.ending = .dead(.ownRecord)
+            try await open.log.append([SampleRecords.numbered(3)], to: .dead, changes: tracing(riding))
+            let placed = try await open.cursors.traces(.events, at: 7)
+            #expect(placed.map(\.ending) == [.dead(Position(offset: 3))])
+            await open.log.close()
+        },
         Clause("keeps entries, replaces them, and removes them") { harness in
             let open = try await harness.open()
             let cursors = open.cursors
