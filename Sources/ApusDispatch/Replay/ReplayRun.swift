@@ -44,7 +44,8 @@ package actor ReplayRun: AppendReceiver {
     /// Whose turn is first.
     var firstLane = 0
     var timers: Set<Timestamp> = []
-    var reading = 0
+    /// Where pages begin that are being read.
+    var loadingPages: Set<Int64> = []
     var readFailures = 0
     var readError: String?
     var isReadTimed = false
