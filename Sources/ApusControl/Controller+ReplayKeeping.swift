@@ -36,8 +36,8 @@ extension Controller {
     func removeReplay(_ identity: ResourceIdentity) async throws(ReplayRefusal) {
         if let service = replays[identity] {
             service.counting?.cancel()
-            await service.run?.cancel()
-            await service.run?.drain(within: .seconds(Limits.replayStopSeconds))
+            // What is in flight has nowhere to be written any more.
+            for run in service.runs { await run.drain(within: .zero) }
             replays[identity]?.run = nil
             do throws(LogError) {
                 if let broker = services[service.broker] { try await ReplayRun.forget(identity.name, in: broker.cursors) }

@@ -54,6 +54,7 @@ extension Controller {
         guard resources[identity] != nil else { throw .notFound(name) }
         if let file = stored[identity]?.file { throw .ownedBy(file: file, name) }
         try await removeReplay(identity)
+        await turnReplays()
     }
 
     // MARK: Steps
