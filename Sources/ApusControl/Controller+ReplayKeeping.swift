@@ -32,12 +32,19 @@ extension Controller {
         }
     }
 
+    /// The log of a broker goes: a replay that it had must not begin anew on another log.
+    func removeReplays(of broker: ResourceIdentity) async throws(ReplayRefusal) {
+        await replayTurn.enter()
+        defer { replayTurn.leave() }
+        for replay in replays(of: broker) where stored[replay.identity]?.file == nil { try await removeReplay(replay.identity) }
+    }
+
     /// Cancels a replay where it runs, and forgets it, with its progress. Whoever calls has the turn.
     func removeReplay(_ identity: ResourceIdentity) async throws(ReplayRefusal) {
         if let service = replays[identity] {
             service.counting?.cancel()
-            await service.run?.cancel()
-            await service.run?.drain(within: .seconds(Limits.replayStopSeconds))
+            // What is in flight has nowhere to be written any more.
+            for run in service.runs { await run.drain(within: .zero) }
             replays[identity]?.run = nil
             do throws(LogError) {
                 if let broker = services[service.broker] { try await ReplayRun.forget(identity.name, in: broker.cursors) }

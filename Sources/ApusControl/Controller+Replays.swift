@@ -30,7 +30,7 @@ extension Controller {
         guard let plan = checked.planned.plan(bounds) else {
             throw .invalid("spec.sink", checked.planned.unresolved)
         }
-        return try await survey(plan, broker, sampleMax: Limits.replaySampleMax).document(of: plan)
+        return try await survey(plan, broker, sampleMax: Limits.replaySampleEventsMax).document(of: plan)
     }
 
     /// Takes a replay's new wish, whole: its pace, its pause, or its end. One that failed goes on where it was when it is written
@@ -54,6 +54,7 @@ extension Controller {
         guard resources[identity] != nil else { throw .notFound(name) }
         if let file = stored[identity]?.file { throw .ownedBy(file: file, name) }
         try await removeReplay(identity)
+        await turnReplays()
     }
 
     // MARK: Steps
@@ -111,7 +112,7 @@ extension Controller {
     /// A short range is counted before it begins; a long one beside it.
     private func countedAtOnce(_ checked: Checked) async throws(ReplayRefusal) -> Int? {
         guard let broker = checked.broker, let bounds = checked.bounds, let plan = checked.planned.plan(bounds),
-            bounds.until - bounds.from <= Int64(Limits.replayCountedAtOnceMax)
+            bounds.until - bounds.from <= Int64(Limits.replayCountedRecordsMax)
         else { return nil }
         return try await survey(plan, broker, sampleMax: 0).matched
     }

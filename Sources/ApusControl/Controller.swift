@@ -139,15 +139,14 @@ package actor Controller {
         isEnding = true
         // Before the logs: what a source has in hand becomes durable.
         await stopSources { _, _ in true }
-        await stopReplays(within: limit)
+        let running = Array(services.values)
+        for service in running { service.history.close() }
         await withDiscardingTaskGroup { group in
-            for service in services.values {
-                service.history.close()
-                group.addTask {
-                    await service.dispatcher.drain(within: limit)
-                    await service.log.close()
-                }
-            }
+            group.addTask { await self.stopReplays(within: limit) }
+            for service in running { group.addTask { await service.dispatcher.drain(within: limit) } }
+        }
+        await withDiscardingTaskGroup { group in
+            for service in running { group.addTask { await service.log.close() } }
         }
         services.removeAll()
     }

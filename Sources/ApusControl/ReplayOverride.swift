@@ -1,8 +1,8 @@
 import ApusPorts
 import ApusResources
 
-/// What the API has changed of a replay that a file brings (promise 26). It stands in a row of its own beside the file's wish, and
-/// holds until the file wishes something else.
+/// What the API has changed of a replay that a file brings (promise 26). It stands in a row of its own beside the file's wish,
+/// and holds until the file wishes something else.
 struct ReplayOverride: Sendable, Equatable {
     /// Of its row; no resource has it.
     static let kind = "ReplayOverride"

@@ -126,10 +126,14 @@ struct ReplayNode {
     @discardableResult
     func wait(for state: ReplayState, of name: String) async throws -> Replay {
         var last: Replay?
-        try await Patience.wait(for: "Replay \(name) to be \(state)") {
-            await controller.pollReplays(isLongTurn: true)
-            last = await document(name)
-            return last?.status.state == state
+        do {
+            try await Patience.wait(for: "Replay \(name) to be \(state)", upTo: .seconds(15)) {
+                await controller.pollReplays(isLongTurn: true)
+                last = await document(name)
+                return last?.status.state == state
+            }
+        } catch let lost as Patience.Lost {
+            throw Patience.Lost(description: "\(lost.description), it is \(last.map { "\($0.status)" } ?? "not there")")
         }
         guard let last else { throw ReplayRefusal.notFound(name) }
         return last
