@@ -147,9 +147,10 @@ let package = Package(
         tests(
             "ApusServerTests",
             [
-                "ApusServer", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "ApusTesting", "BrokerMemory",
+                "ApusServer", "ApusControl", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "ApusTesting",
+                "BrokerMemory",
                 "CloudEvents",
-                "EventFilters", "ApusTelemetry", logging, nio, nioEmbedded, nioPosix,
+                "EventFilters", "ApusTelemetry", hummingbird, logging, nio, nioEmbedded, nioPosix,
             ]),
         tests(
             "ApusControlTests",
@@ -173,8 +174,9 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "ApusPorts", "ApusRegistry", "CloudEvents", "KafkaClient", "NATSClient", "TestSupport", "apus", nio, nioPosix,
-                nioHTTP1,
+                "ApusPorts", "ApusRegistry", "ApusResources", "CloudEvents", "KafkaClient", "NATSClient", "TestSupport", "apus",
+                nio,
+                nioPosix, nioHTTP1,
             ],
             exclude: ["fsyncdelay.c", "natspublish.py"]),
         tests("HouseTests", ["ApusTelemetry", "ApusResources", "ApusPorts", logging]),

@@ -3,20 +3,33 @@ import ArgumentParser
 import CloudEvents
 import Foundation
 
-/// A point of a log as a person writes it; days begin at midnight where the person is.
+/// A point of a log as a person writes it, by this machine's clock and zone.
 struct PointArgument: ExpressibleByArgument {
-    var point: LogPoint
+    /// As it was written.
+    let text: String
+    private let read: LogPoint?
 
+    /// Always takes the text, for what is not understood is quoted back with what would be: by ``point(_:)``.
     init?(argument: String) {
-        let now = WallClock.now()
-        let seconds = TimeInterval(now.nanoseconds / 1_000_000_000)
-        let midnight = Calendar.current.startOfDay(for: Date(timeIntervalSince1970: seconds)).timeIntervalSince1970
-        guard
-            let point = LogPoint(argument, now: now, midnight: Timestamp(nanoseconds: Int64(midnight) * 1_000_000_000))
-        else { return nil }
-        self.point = point
+        self.init(argument, now: .now, zone: .current)
     }
 
-    /// As the node is told it: it does not know the person's clock.
-    var text: String { point.text }
+    init(_ text: String, now: Timestamp, zone: TimeZone) {
+        self.text = text
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = zone
+        let moment = Date(timeIntervalSince1970: Double(now.nanoseconds / 1_000_000_000))
+        let midnight = Int64(calendar.startOfDay(for: moment).timeIntervalSince1970)
+        read = LogPoint(text, now: now, midnight: Timestamp(nanoseconds: midnight * 1_000_000_000))
+    }
+
+    static var hourAgo: PointArgument { PointArgument("1h", now: .now, zone: .current) }
+
+    /// The point, which depends on no clock any more.
+    ///
+    /// - Parameter flag: What it was given for, e.g. `--from`.
+    func point(_ flag: String) throws -> LogPoint {
+        guard let read else { throw ValidationError("\(flag): \"\(text)\" is not understood: \(LogPoint.expectation)") }
+        return read
+    }
 }

@@ -39,12 +39,13 @@ struct ReplayStart: AsyncParsableCommand {
     var to: String?
 
     // A time ago begins with a minus sign.
-    @Option(parsing: .unconditional, help: ArgumentHelp("Where to begin.", valueName: "POINT"), transform: Self.point)
+    @Option(
+        name: [.customLong("from"), .customLong("since")], parsing: .unconditional,
+        help: ArgumentHelp("Where to begin.", valueName: "POINT"))
     var from: PointArgument?
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Where to end; what stands there is not sent.", valueName: "POINT"),
-        transform: Self.point)
+        parsing: .unconditional, help: ArgumentHelp("Where to end; what stands there is not sent.", valueName: "POINT"))
     var until: PointArgument?
 
     @Option(
@@ -141,8 +142,10 @@ struct ReplayStart: AsyncParsableCommand {
         ])
         let spec = DocumentNode.mapping([
             ("broker", .string(broker)), ("trigger", trigger.map { .string($0) }),
-            ("sink", to.map { .mapping([("uri", .string($0))]) }), ("from", from.map { .string($0.text) }),
-            ("until", until.map { .string($0.text) }), ("filters", filters.isEmpty ? nil : .sequence(filters)),
+            ("sink", to.map { .mapping([("uri", .string($0))]) }),
+            ("from", try from.map { .string(try $0.point("--from").text) }),
+            ("until", try until.map { .string(try $0.point("--until").text) }),
+            ("filters", filters.isEmpty ? nil : .sequence(filters)),
             ("rate", rate.map { .decimal($0) }), ("maxInFlight", maxInFlight.map { .integer($0) }),
         ])
         let kind = ResourceKind.replay
@@ -156,13 +159,6 @@ struct ReplayStart: AsyncParsableCommand {
         } catch {
             throw ValidationError(error.errors.flatMap { [sentence($0)] + $0.excerptLines }.joined(separator: "\n"))
         }
-    }
-
-    private static func point(_ text: String) throws -> PointArgument {
-        guard let point = PointArgument(argument: text) else {
-            throw ValidationError("\"\(text)\" is not understood: \(LogPoint.expectation) is needed")
-        }
-        return point
     }
 
     /// A field's error in the words of the flags.
