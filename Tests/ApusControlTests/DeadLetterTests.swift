@@ -6,6 +6,7 @@ import ApusTelemetry
 import ApusTesting
 import BrokerMemory
 import CloudEvents
+import Dispatch
 import Logging
 import Synchronization
 import Testing
@@ -71,7 +72,6 @@ private struct LetterScene {
             kind: Broker
             metadata: {name: default, annotations: {eventing.knative.dev/broker.class: Cut}}
             """, to: "m/broker.yaml")
-        let executor = SimExecutor()
         let meters = Meters()
         let now: @Sendable () -> Timestamp = { Timestamp(nanoseconds: 1_767_225_600_000_000_000) }
         controller = Controller(
@@ -79,7 +79,7 @@ private struct LetterScene {
                 dataDirectory: place.path, names: NameTable(), files: ManifestFiles(["\(place.path)/m"])),
             environment: Controller.Environment(now: now, makeUID: { "u" }, seed: { 1 }, sleep: { _ in await Task.yield() }),
             store: NoResources(), backends: [CutBackend.self], intake: Intake(meters: IntakeMeters(meters), clock: now),
-            sinks: ScriptedSink(on: executor), meters: meters, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            sinks: NoSubscribers(), meters: meters, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await controller.start()
         let path = place.path
         cursors = try #require(CutBackend.opened.withLock { $0[path] })
@@ -127,6 +127,33 @@ private struct LetterScene {
     func letter(_ offset: Int64) async throws -> DeadLetterDetail {
         try await history().deadLetter(at: Position(offset: offset))
     }
+}
+
+/// The dispatcher runs on a queue; nothing is delivered.
+private final class NoSubscribers: EventSinkFactory, EventSink {
+    func makeExecutor() -> any ApusPorts.Executor { QueueExecutor() }
+    func makeSink(on executor: any ApusPorts.Executor) -> any EventSink { self }
+    func deliver(_ delivery: Delivery, completion: @escaping @Sendable (Outcome) -> Void) {
+        preconditionFailure("there is no trigger here")
+    }
+}
+
+private final class QueueExecutor: ApusPorts.Executor {
+    private let queue = DispatchQueue(label: "apus.test")
+    var now: Timestamp { Timestamp(nanoseconds: 1_767_225_600_000_000_000) }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    }
+
+    func execute(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
+
+    func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) {
+        queue.asyncAfter(deadline: .now() + delay / .seconds(1), execute: body)
+    }
+
+    func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
 }
 
 private final class NoResources: ResourceStore {
