@@ -101,11 +101,8 @@ extension Metric {
     /// Every metric there is, in the order of `specs/telemetry.yaml`.
     public static let all: [Metric] = [
         received, refused, appended, deduplicated, matched, filterErrors, delivered, retried, deadLettered, sinkGaveUp, lag,
-        inFlight, parked, lost, tracesDropped, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable, appendSeconds,
-        queueWaitSeconds, deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
-        inFlight, parked, replays, replayDelivered, replayFailed, sourceEmitted, sourceFailures, sourceMissed, sourceUnreadable,
-        appendSeconds, queueWaitSeconds,
-        deliverySeconds, residentMemory, openFiles, openFilesMax, uptime,
-        build,
+        inFlight, parked, lost, tracesDropped, replays, replayDelivered, replayFailed, sourceEmitted, sourceFailures,
+        sourceMissed, sourceUnreadable, appendSeconds, queueWaitSeconds, deliverySeconds, residentMemory, openFiles,
+        openFilesMax, uptime, build,
     ]
 }
