@@ -33,11 +33,11 @@ private let version1 = """
 /// What version 2 changed, and a dead stream beside it.
 private let version2 =
     version1
-    + """
-    ALTER TABLE parked ADD COLUMN first_attempt_at INTEGER;
-    UPDATE streams SET oldest = 3, counted = 3 WHERE stream = 'dead';
-    PRAGMA user_version = 2;
-    """
+        + """
+        ALTER TABLE parked ADD COLUMN first_attempt_at INTEGER;
+        UPDATE streams SET oldest = 3, counted = 3 WHERE stream = 'dead';
+        PRAGMA user_version = 2;
+        """
 
 @Suite struct `A log's file` {
     let folder: TemporaryFolder

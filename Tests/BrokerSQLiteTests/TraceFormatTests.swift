@@ -107,7 +107,8 @@ struct TraceVector: Decodable, Sendable, CustomTestStringConvertible {
     @Test func `takes little more than ten bytes an event that is delivered at the first attempt`() {
         let traces = (0..<4000).map { number in
             var trace = first(Int64(number))
-            trace.beganAt = Timestamp(nanoseconds: 1_767_225_600_000_000_000 + Int64(number) * 25_000 + Int64(number % 97) * 100_000)
+            trace.beganAt = Timestamp(
+                nanoseconds: 1_767_225_600_000_000_000 + Int64(number) * 25_000 + Int64(number % 97) * 100_000)
             trace.microseconds = Int64(400 + number % 3000)
             return trace
         }

@@ -97,7 +97,8 @@ extension IDIndex {
         return (next, entries)
     }
 
-    /// Hands the ids of a stretch's beginning to `body`; gives where to go on, and `bytes` with what was read. Damage is passed over.
+    /// Hands the ids of a stretch's beginning to `body`; gives where to go on, and `bytes` with what was read. Damage is passed
+    /// over.
     func page(
         _ range: Range<Int64>, _ bytes: Int, _ log: ReaderFile, _ body: (Int64, UnsafeRawBufferPointer) -> Void
     ) throws(SQLiteError) -> (next: Int64, bytes: Int) {

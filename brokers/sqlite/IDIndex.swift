@@ -3,7 +3,8 @@ internal import CSQLite
 internal import CloudEvents
 internal import Synchronization
 
-/// Finds events by their id: an index beside the log, written behind it, on a thread and with connections of its own (promise 22).
+/// Finds events by their id: an index beside the log, written behind it, on a thread and with connections of its own
+/// (promise 22).
 ///
 ///     commit ─► tail: a hash an event, in memory ── 65 536 of them ──► run, sorted, in `<log>.ids`
 ///     log    ─► what neither covers: after a restart, or where the file was lost ──► runs, tail
@@ -88,7 +89,7 @@ final class IDIndex: @unchecked Sendable {
             } catch {
                 file = nil
                 // Anything else is that there is none, as a rule, or will be met again when a run is written.
-                if error.isCorruption { removeFiles() }
+                if error.spoilsIndex { removeFiles() }
             }
         }
         if let lost = tail.withLock({ $0.takeLost() }), let file {
@@ -109,7 +110,7 @@ final class IDIndex: @unchecked Sendable {
     func failed(_ error: SQLiteError) {
         guard !error.leavesConnectionSound else { return }
         (log, file) = (nil, nil)
-        if error.isCorruption { removeFiles() }
+        if error.spoilsIndex { removeFiles() }
     }
 
     private func removeFiles() {

@@ -1,8 +1,8 @@
 /// A sorted run of the index of ids: a stretch of the stream of events, each event by the hash of its id.
 ///
 /// It is cut by the hashes' first bits into parts of 256 entries or so, of which a search reads one. An entry is a u64: the first
-/// 48 bits of the hash, then the event's place in the run. A part's bytes are a version, its entries ascending, and the CRC-32C of
-/// those and of the part's key in the file.
+/// 48 bits of the hash, then the event's place in the run. A part's bytes are a version, its entries ascending, and the CRC-32C
+/// of those and of the part's key in the file.
 struct IDRun: Equatable {
     /// The first event's offset.
     var first: Int64
@@ -22,6 +22,12 @@ struct IDRun: Equatable {
     var end: Int64 { first + Int64(count) }
     var range: Range<Int64> { first..<end }
     var parts: Int { 1 << partBits }
+
+    /// Of the run's own numbers: a wrong one would hide events.
+    var checksum: UInt32 {
+        let numbers = [first, Int64(count), Int64(partBits), lastTime].map(\.littleEndian)
+        return CRC32C.finish(numbers.withUnsafeBytes { CRC32C.update(CRC32C.start, $0) })
+    }
 
     /// A part's key in the file.
     func place(of part: Int) -> Int64 { first << Int64(Self.partBitsMax) | Int64(part) }
@@ -60,7 +66,7 @@ struct IDRun: Equatable {
         return CRC32C.finish(withUnsafeBytes(of: place.littleEndian) { CRC32C.update(state, $0) })
     }
 
-    /// Offsets, ascending, of the events that have this hash as far as the index knows it; nil where the part's bytes are damaged.
+    /// Offsets, ascending, of the events that have this hash as far as the index knows it; nil where the part is damaged.
     func offsets(of hash: UInt64, in bytes: RawSpan) -> [Int64]? {
         let entries = (bytes.byteCount - 5) / 8
         guard bytes.byteCount >= 5, (bytes.byteCount - 5) % 8 == 0 else { return nil }

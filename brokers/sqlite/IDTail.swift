@@ -41,7 +41,7 @@ struct IDTail {
         hashes.append(contentsOf: new)
         bytes += size
         let held = bounds.runEvents * bounds.runsHeld
-        if hashes.count > held { drop(hashes.count - held + bounds.runEvents / 2) }
+        while hashes.count > held { drop(bounds.runEvents) }
         guard isDue, !isTold else { return false }
         isTold = true
         return true

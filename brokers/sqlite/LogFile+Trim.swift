@@ -4,8 +4,8 @@ extension LogFile {
     /// Rows that one transaction of a trim deletes at most.
     static let trimRowsMax = 64
 
-    /// Forgets records before `target`, up to ``trimRowsMax`` rows of them, and the marks and traces of what goes; to be called in
-    /// a transaction. `isWhole` is false where more is left to do.
+    /// Forgets records before `target`, up to ``trimRowsMax`` rows of them, and the marks and traces of what goes; to be called
+    /// in a transaction. `isWhole` is false where more is left to do.
     ///
     /// A row goes when all of its records do. Of the row that `target` stands in, `oldest` hides the first part.
     func trim(

@@ -68,6 +68,9 @@ final class LogFile {
         }
     }
 
+    /// Writes what changes nothing, to see whether it can be written. A row that is as it was would not be written at all.
+    func probe() throws(SQLiteError) { try connection.execute("PRAGMA user_version = \(FileFormat.log.version)") }
+
     /// Writes down what is known of a stream, so that an open need not count all of it.
     func write(_ state: StreamState, _ stream: Stream) throws(SQLiteError) {
         try setStream.run(

@@ -191,7 +191,7 @@ final class LogWriter: @unchecked Sendable {
 
     private func probe() {
         // Whether it went well stands in `health`, which is what a probe is for.
-        try? transaction { file throws(SQLiteError) in try file.write(self.eventsState, .events) }
+        try? transaction { file throws(SQLiteError) in try file.probe() }
     }
 
     private func trim(_ stream: Stream, to target: Int64) -> Result<Write.TrimStep, LogError> {

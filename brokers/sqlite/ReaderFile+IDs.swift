@@ -30,7 +30,8 @@ extension ReaderFile {
     private static func id(in record: RawSpan, offset: Int64, _ body: (UnsafeRawBufferPointer) -> Void) {
         if let place = RecordDecoder.idPlace(in: record) {
             record.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[place])) }
-        } else if let record = try? RecordDecoder.decode(record, offset: offset), var id = record.event.attributes.text(of: "id") {
+        } else if let record = try? RecordDecoder.decode(record, offset: offset), var id = record.event.attributes.text(of: "id")
+        {
             id.withUTF8 { body(UnsafeRawBufferPointer($0)) }
         }
     }

@@ -14,8 +14,8 @@ internal import Dispatch
 package final class SQLiteLog: EventLog, CursorStore {
     private let writer: LogWriter
 
-    /// Opens the log in the file at `path`, whose folder is there. Blocks. `idRunEventsMax`: how many events one run of the index of
-    /// ids covers, 65 536 at most.
+    /// Opens the log in the file at `path`, whose folder is there. Blocks. `idRunEventsMax`: how many events one run of the index
+    /// of ids covers, 65 536 at most.
     package init(
         path: String, clock: @escaping @Sendable () -> Timestamp, idRunEventsMax: Int? = nil
     ) throws(LogError) {

@@ -19,8 +19,8 @@ internal import CloudEvents
 ///         due at    signed nanoseconds from began at, of a retry
 ///     checksum  u32  CRC-32C of all before it and of the bucket as i64
 ///
-/// Numbers are unsigned LEB128, signed ones zigzag. A trace of an event that was delivered at the first attempt takes ten bytes or
-/// so. Each row stands by itself: a damaged one hides its own traces and no others.
+/// Numbers are unsigned LEB128, signed ones zigzag. A trace of an event that was delivered at the first attempt takes ten
+/// bytes or so. Each row stands by itself: a damaged one hides its own traces and no others.
 package enum TraceFormat {
     package static let version: UInt8 = 1
     static let checksumBytes = 4
@@ -164,7 +164,9 @@ package enum TraceDecoder {
         guard bytes.byteCount > TraceFormat.checksumBytes else { throw RecordFault("it is cut off") }
         let end = bytes.byteCount - TraceFormat.checksumBytes
         let stored = UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: end, as: UInt32.self))
-        let computed = bytes.withUnsafeBytes { TraceFormat.checksum(UnsafeRawBufferPointer(rebasing: $0[..<end]), bucket: bucket) }
+        let computed = bytes.withUnsafeBytes {
+            TraceFormat.checksum(UnsafeRawBufferPointer(rebasing: $0[..<end]), bucket: bucket)
+        }
         guard stored == computed else { throw RecordFault("its checksum does not match") }
         var input = ByteInput(index: 0, end: end)
         let version: UInt8 = try input.number(bytes)

@@ -35,7 +35,8 @@ extension EventLogContract {
             ]
             try await log.append(ids.map(named))
             for (index, id) in ids.enumerated() {
-                #expect(try await log.positions(ofID: id, limit: 10) == [Position(offset: Int64(index))], "\(id.debugDescription)")
+                #expect(
+                    try await log.positions(ofID: id, limit: 10) == [Position(offset: Int64(index))], "\(id.debugDescription)")
             }
             #expect(try await log.positions(ofID: "a\n", limit: 10).isEmpty)
             await log.close()

@@ -193,6 +193,7 @@ extension EventLogContract {
         },
         Clause("refuses to tell entries and traces once it is closed") { harness in
             let open = try await harness.open()
+            try await open.log.append(SampleRecords.numbered(0..<1))
             await open.log.close()
             await #expect(throws: LogError.closed) { try await open.cursors.entries(from: "", until: "z", limit: 1) }
             await #expect(throws: LogError.closed) { try await open.cursors.traces(.events, at: 0) }
