@@ -150,15 +150,17 @@ let package = Package(
         tests(
             "ApusServerTests",
             [
-                "ApusServer", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "ApusTesting", "BrokerMemory",
+                "ApusServer", "ApusControl", "ApusIntake", "ApusHTTP", "ApusPorts", "ApusResources", "ApusTesting",
+                "BrokerMemory",
                 "CloudEvents",
-                "EventFilters", "ApusTelemetry", logging, nio, nioEmbedded, nioPosix,
+                "EventFilters", "ApusTelemetry", hummingbird, logging, nio, nioEmbedded, nioPosix,
             ]),
         tests(
             "ApusControlTests",
             [
                 "ApusControl", "ApusDispatch", "ApusHistory", "ApusIntake", "ApusPorts", "ApusResources", "ApusTesting",
-                "ApusRegistry", "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", logging,
+                "ApusRegistry", "BrokerMemory", "BrokerSQLite", "CloudEvents", "EventFilters", "ApusTelemetry", "TestSupport",
+                logging,
             ]),
         tests(
             "BrokerSQLiteTests",
@@ -176,8 +178,9 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "ApusPorts", "ApusRegistry", "CloudEvents", "KafkaClient", "NATSClient", "TestSupport", "apus", nio, nioPosix,
-                nioHTTP1,
+                "ApusPorts", "ApusRegistry", "ApusResources", "CloudEvents", "KafkaClient", "NATSClient", "TestSupport", "apus",
+                nio,
+                nioPosix, nioHTTP1,
             ],
             exclude: ["fsyncdelay.c", "natspublish.py"]),
         tests("HouseTests", ["ApusTelemetry", "ApusResources", "ApusPorts", logging]),

@@ -32,12 +32,19 @@ extension Controller {
         }
     }
 
+    /// The log of a broker goes: a replay that it had must not begin anew on another log.
+    func removeReplays(of broker: ResourceIdentity) async throws(ReplayRefusal) {
+        await replayTurn.enter()
+        defer { replayTurn.leave() }
+        for replay in replays(of: broker) where stored[replay.identity]?.file == nil { try await removeReplay(replay.identity) }
+    }
+
     /// Cancels a replay where it runs, and forgets it, with its progress. Whoever calls has the turn.
     func removeReplay(_ identity: ResourceIdentity) async throws(ReplayRefusal) {
         if let service = replays[identity] {
             service.counting?.cancel()
-            await service.run?.cancel()
-            await service.run?.drain(within: .seconds(Limits.replayStopSeconds))
+            // What is in flight has nowhere to be written any more.
+            for run in service.runs { await run.drain(within: .zero) }
             replays[identity]?.run = nil
             do throws(LogError) {
                 if let broker = services[service.broker] { try await ReplayRun.forget(identity.name, in: broker.cursors) }
@@ -46,11 +53,12 @@ extension Controller {
             }
         }
         do {
-            try await store.write([], forget: [identity])
+            try await store.write([], forget: [identity, ReplayOverride.key(of: identity)])
         } catch {
             throw .unavailable("The node's store cannot be written: \(error)")
         }
         stored[identity] = nil
+        stored[ReplayOverride.key(of: identity)] = nil
         resources[identity] = nil
         replays[identity] = nil
         logger.notice(LogMessage.resourceRemoved, metadata: [LogKey.resource: "\(identity)"])
@@ -89,6 +97,8 @@ extension Controller {
         }
         progress.counted = service.counted.map(Int64.init)
         if progress.state == .completed, let seen = service.progress { progress.counted = Int64(seen.matched) }
+        // What it would need is of no account any more.
+        if progress.state == .completed || progress.state == .cancelled { facts.target = .ready }
         if let sentence = service.sentence(of: replay.spec) { progress.message = sentence }
         facts.progress = progress
         return facts

@@ -63,7 +63,7 @@ extension Controller {
             if case .replay(let replay)? = resources[identity], replay.metadata.uid == service.uid { continue }
             replays[identity] = nil
             service.counting?.cancel()
-            await service.run?.drain(within: .seconds(Limits.replayStopSeconds))
+            await Self.drain(service.runs, within: .seconds(Limits.replayStopSeconds))
         }
     }
 
@@ -71,7 +71,7 @@ extension Controller {
     func stopReplays(of broker: ResourceIdentity) async {
         await replayTurn.enter()
         defer { replayTurn.leave() }
-        let runs = replays.values.filter { $0.broker == broker }.compactMap(\.run)
+        let runs = replays.values.filter { $0.broker == broker }.flatMap(\.runs)
         for (identity, service) in replays where service.broker == broker {
             service.counting?.cancel()
             replays[identity]?.counting = nil
@@ -87,7 +87,7 @@ extension Controller {
         await replayTurn.enter()
         defer { replayTurn.leave() }
         for service in replays.values { service.counting?.cancel() }
-        let runs = replays.values.compactMap(\.run)
+        let runs = replays.values.flatMap(\.runs)
         replays.removeAll()
         await Self.drain(runs, within: limit)
     }
@@ -126,10 +126,14 @@ extension Controller {
     private func look(at planned: PlannedReplay) async {
         let identity = planned.replay.identity
         guard let broker = services[planned.replay.broker], await load(planned.replay, broker),
-            var service = replays[identity], !service.isOver
+            var service = replays[identity]
         else { return }
         service.sink = planned.sink
         service.target = planned.readiness
+        guard !service.isOver else {
+            replays[identity] = service
+            return
+        }
         if let run = service.run { service = await seen(service, run, planned) }
         replays[identity] = service
         guard service.run == nil, !service.isOver else { return }
@@ -143,10 +147,13 @@ extension Controller {
         let progress = await run.progress()
         service.progress = progress
         if progress.state.isOver, !service.isRetried {
-            await run.drain(within: .seconds(Limits.replayStopSeconds))
             service.run = nil
+            service.ending = run
+            leave(run, planned.replay.identity)
             report(progress, of: planned.replay.identity)
         } else if let target = planned.target {
+            // One that failed stands still by itself.
+            service.isHeld = service.isHeld || progress.state == .failed
             if planned.fingerprint != service.fingerprint { await run.change(targets: target) }
             service.fingerprint = planned.fingerprint
         } else {
@@ -156,6 +163,14 @@ extension Controller {
             service.run = nil
         }
         return service
+    }
+
+    /// Nobody waits for the last outcomes of one that has ended.
+    private func leave(_ run: ReplayRun, _ identity: ResourceIdentity) {
+        Task {
+            await run.drain(within: .seconds(Limits.replayStopSeconds))
+            if replays[identity]?.ending === run { replays[identity]?.ending = nil }
+        }
     }
 
     /// Looks once for what is durable of a replay. False where that cannot be read now.
@@ -192,6 +207,8 @@ extension Controller {
         guard let plan = planned.plan(bounds), replays[identity]?.uid == plan.uid else { return }
         replays[identity]?.bounds = bounds
         if await isBehind(plan, identity, broker) { return }
+        // Two of one replay at once would write over each other.
+        await replays[identity]?.ending?.drain(within: .zero)
         let run = ReplayRun(
             plan: plan, log: broker.log, cursors: broker.cursors, door: broker.door, sinks: sinks,
             executor: sinks.makeExecutor(), meters: meters, logger: logger, seed: environment.seed(),

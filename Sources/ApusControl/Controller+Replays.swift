@@ -30,7 +30,7 @@ extension Controller {
         guard let plan = checked.planned.plan(bounds) else {
             throw .invalid("spec.sink", checked.planned.unresolved)
         }
-        return try await survey(plan, broker, sampleMax: Limits.replaySampleMax).document(of: plan)
+        return try await survey(plan, broker, sampleMax: Limits.replaySampleEventsMax).document(of: plan)
     }
 
     /// Takes a replay's new wish, whole: its pace, its pause, or its end. One that failed goes on where it was when it is written
@@ -54,6 +54,7 @@ extension Controller {
         guard resources[identity] != nil else { throw .notFound(name) }
         if let file = stored[identity]?.file { throw .ownedBy(file: file, name) }
         try await removeReplay(identity)
+        await turnReplays()
     }
 
     // MARK: Steps
@@ -111,7 +112,7 @@ extension Controller {
     /// A short range is counted before it begins; a long one beside it.
     private func countedAtOnce(_ checked: Checked) async throws(ReplayRefusal) -> Int? {
         guard let broker = checked.broker, let bounds = checked.bounds, let plan = checked.planned.plan(bounds),
-            bounds.until - bounds.from <= Int64(Limits.replayCountedAtOnceMax)
+            bounds.until - bounds.from <= Int64(Limits.replayCountedRecordsMax)
         else { return nil }
         return try await survey(plan, broker, sampleMax: 0).matched
     }
@@ -139,7 +140,7 @@ extension Controller {
         let row = StoredResource(
             key: identity, uid: replay.metadata.uid, document: DesiredResource(resource: .replay(replay), file: "").document,
             generation: 1, resourceVersion: nextVersion, createdAt: replay.createdAt)
-        try await store(row)
+        try await store(row, adopting: row)
         var service = ReplayService(replay)
         service.bounds = checked.bounds
         service.counted = counted
@@ -167,11 +168,17 @@ extension Controller {
         let new = try checkedChange(of: old, row, to: replay)
         let state = replays[identity]?.progress?.state
         let document = DesiredResource(resource: .replay(new), file: "").document
-        if document != row.document {
+        let over = ReplayOverride.key(of: identity)
+        if row.file != nil {
+            let held = StoredResource(
+                key: over, uid: row.uid, document: ReplayOverride(new.spec).document, generation: 1, resourceVersion: nextVersion,
+                createdAt: environment.now())
+            if new.spec != old.spec { try await store(held, adopting: row) }
+        } else if document != row.document {
             if new.spec != old.spec { row.generation += 1 }
             row.document = document
             row.resourceVersion = nextVersion
-            try await store(row)
+            try await store(row, adopting: row, forgetting: stored[over] == nil ? [] : [over])
         }
         if state == .failed, !new.spec.isPaused || new.spec.isCancelled { replays[identity]?.isRetried = true }
         await turnReplays()
@@ -185,8 +192,8 @@ extension Controller {
                 status: 400, reason: "BadRequest",
                 message: "the document is of \(replay.identity), and the path of \(old.identity)", field: "metadata.name")
         }
-        guard given.resourceVersion == 0 || given.resourceVersion == row.resourceVersion, given.uid.isEmpty || given.uid == row.uid
-        else {
+        let isOfLatest = given.resourceVersion == 0 || given.resourceVersion == old.metadata.resourceVersion
+        guard isOfLatest, given.uid.isEmpty || given.uid == row.uid else {
             throw .conflict(
                 "Replay \(name) has been modified; apply your changes to the latest version and try again",
                 field: "metadata.resourceVersion")
@@ -203,22 +210,27 @@ extension Controller {
                 throw .ownedBy(file: file, name, but: "; only spec.paused and spec.rate can change here")
             }
         }
-        if new.spec != old.spec, let state = replays[old.identity]?.state(of: old.spec), state == .completed || state == .cancelled {
+        if new.spec != old.spec, let state = replays[old.identity]?.state(of: old.spec),
+            state == .completed || state == .cancelled
+        {
             throw .conflict("Replay \(name) is \(state.rawValue), and can change no more: create another")
         }
         return new
     }
 
     /// Durable before anything comes of it.
-    private func store(_ row: StoredResource) async throws(ReplayRefusal) {
+    private func store(
+        _ row: StoredResource, adopting replay: StoredResource, forgetting others: [ResourceIdentity] = []
+    ) async throws(ReplayRefusal) {
         do {
-            try await store.write([row], forget: [])
+            try await store.write([row], forget: others)
         } catch {
             throw .unavailable("The node's store cannot be written: \(error)")
         }
+        for other in others { stored[other] = nil }
         stored[row.key] = row
-        adopt(row)
-        logger.notice(LogMessage.resourceApplied, metadata: [LogKey.resource: "\(row.key)"])
+        adopt(replay)
+        logger.notice(LogMessage.resourceApplied, metadata: [LogKey.resource: "\(replay.key)"])
     }
 
     private func answer(_ identity: ResourceIdentity) async throws(ReplayRefusal) -> DocumentNode {

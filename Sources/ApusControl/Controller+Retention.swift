@@ -81,6 +81,7 @@ extension Controller {
         case .broker(var broker):
             broker.metadata.uid = row.uid
             guard let backend = backends.first(where: { $0.brokerClass == broker.effectiveClass }) else { return }
+            try await removeReplays(of: row.key)
             try await backend.remove(context(of: broker))
         case .trigger(let trigger):
             let broker = ResourceIdentity(

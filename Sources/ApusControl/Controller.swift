@@ -97,7 +97,9 @@ package actor Controller {
     /// Takes up what is stored, then what the files say, and starts it all.
     package func start() async throws {
         for resource in try await store.loadAll() { stored[resource.key] = resource }
-        for resource in stored.values where resource.removedAt == nil { adopt(resource) }
+        for resource in stored.values where resource.removedAt == nil && resource.key.kind != ReplayOverride.kind {
+            adopt(resource)
+        }
         await applyFiles()
         await reconcile()
     }
@@ -137,21 +139,22 @@ package actor Controller {
         isEnding = true
         // Before the logs: what a source has in hand becomes durable.
         await stopSources { _, _ in true }
-        await stopReplays(within: limit)
+        let running = Array(services.values)
         await withDiscardingTaskGroup { group in
-            for service in services.values {
+            group.addTask { await self.stopReplays(within: limit) }
+            for service in running {
                 service.history.close()
-                group.addTask {
-                    await service.dispatcher.drain(within: limit)
-                    await service.log.close()
-                }
+                group.addTask { await service.dispatcher.drain(within: limit) }
             }
+        }
+        await withDiscardingTaskGroup { group in
+            for service in running { group.addTask { await service.log.close() } }
         }
         services.removeAll()
     }
 
     /// Applies all manifest files together, or none of them (promise 23).
-    private func applyFiles() async {
+    func applyFiles() async {
         guard let files = settings.files else {
             await apply(Manifests(), covers: { _ in false })
             return
@@ -187,12 +190,14 @@ package actor Controller {
             desired: desired, stored: stored, covers: covers, now: environment.now(),
             nextVersion: nextVersion, makeUID: environment.makeUID)
         guard !plan.writes.isEmpty else { return }
+        let dropped = ReplayOverride.dropped(by: plan.writes, stored: stored)
         do {
-            try await store.write(plan.writes, forget: [])
+            try await store.write(plan.writes, forget: dropped)
         } catch {
             logger.error(LogMessage.manifestsNotStored, metadata: [LogKey.error: "\(error)", LogKey.changed: "nothing"])
             return
         }
+        for key in dropped { stored[key] = nil }
         for resource in plan.writes {
             stored[resource.key] = resource
             if resource.removedAt == nil { adopt(resource) } else { resources[resource.key] = nil }
@@ -212,6 +217,10 @@ package actor Controller {
             resource.metadata.generation = row.generation
             resource.metadata.resourceVersion = row.resourceVersion
             resource.metadata.creationTimestamp = row.createdAt
+            if case .replay(let replay) = resource, let over = stored[ReplayOverride.key(of: row.key)] {
+                resource = .replay(ReplayOverride(over.document)?.applied(to: replay) ?? replay)
+                resource.metadata.resourceVersion = max(row.resourceVersion, over.resourceVersion)
+            }
             if let known = resources[row.key] { resource.takeStatus(from: known) }
             resources[row.key] = resource
         } catch {

@@ -85,9 +85,8 @@ struct PlannedReplay: Sendable {
         var plans: [TriggerPlan] = []
         var readiness = Readiness.ready
         for trigger in triggers {
-            guard var plan = try? trigger.make() else { continue }
+            guard let plan = try? trigger.make() else { continue }
             if plan.isPaused {
-                plan.destination = nil
                 let message = "Trigger \(plan.name) is paused; it gets its part when it is resumed."
                 if readiness == .ready { readiness = .unknown(reason: Reason.paused, message: message) }
             } else if plan.destination == nil {

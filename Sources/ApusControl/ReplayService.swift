@@ -11,6 +11,8 @@ struct ReplayService: Sendable {
     let stream: Stream
     /// While it runs, is paused, or waits for its turn.
     var run: ReplayRun?
+    /// One that has ended, for as long as attempts of it are in flight.
+    var ending: ReplayRun?
     /// What ``run`` was made from.
     var fingerprint = ""
     /// Whether ``run`` is told to stand still: by the spec, or because it is not its turn.
@@ -45,6 +47,8 @@ struct ReplayService: Sendable {
         broker = replay.broker
         stream = replay.spec.deadLetters == nil ? .events : .dead
     }
+
+    var runs: [ReplayRun] { [run, ending].compactMap { $0 } }
 
     /// Whether it has ended, and nobody asked it to go on.
     var isOver: Bool { refusal != nil || isAbandoned || progress?.state.isOver == true && !isRetried }

@@ -35,17 +35,19 @@ struct ProgressLine: Equatable {
         return "\(name): \(parts.joined(separator: ", "))\(note)"
     }
 
-    /// The last line, once it is over: what came of it, and what can be done about it.
-    var end: [String] {
+    /// What is said once it is over: what came of it, and what can be done about it.
+    ///
+    /// - Parameter place: The name as the commands want it: see ``ReplayWatching/place(_:_:)``.
+    func end(place: String) -> [String] {
         var lines = [text]
         if let from = status.from, let until = status.until { lines[0] += " [\(from) to \(until)]" }
         if let startedAt = status.startedAt, let completionTime = status.completionTime {
             let seconds = Double(completionTime.nanoseconds - startedAt.nanoseconds) / 1e9
-            lines[0] += " in \(Self.duration(seconds))"
+            lines[0] += " in " + (seconds < 10 ? "\(Self.rate(max(0, seconds)))s" : Self.duration(seconds))
+            if seconds > 0, status.finished > 0 { lines[0] += ", \(Self.rate(Double(status.finished) / seconds)) events/s" }
         }
         if status.state == .failed {
-            let place = status.position.map { " at \($0)" } ?? ""
-            lines.append("apus replay resume \(name) goes on\(place)")
+            lines.append("apus replay resume \(place) goes on\(status.position.map { " at \($0)" } ?? "")")
         }
         return lines
     }
@@ -69,7 +71,7 @@ struct ProgressLine: Equatable {
         return [perSecond.map { "\(Self.rate($0))/s" }, secondsLeft.map { "ETA \(Self.duration($0))" }]
     }
 
-    /// Two figures where there are no more, else whole.
+    /// A tenth below ten, else whole.
     static func rate(_ value: Double) -> String {
         guard value < 10 else { return String(Int(min(value, 1e15).rounded())) }
         let tenths = Int((value * 10).rounded())

@@ -63,7 +63,7 @@ struct ReplayOptions: ParsableArguments {
     @OptionGroup var server: ServerOptions
 
     /// Changes fields of the spec, and says how the replay is then.
-    func change(_ members: [(String, DocumentNode?)], _ done: (ReplayStatus) -> String) async throws {
+    func change(_ members: [(String, DocumentNode?)], _ done: (ReplayStatus) throws -> String) async throws {
         try await server.withClient { client in
             let patch = DocumentNode.mapping([("spec", .mapping(members))])
             let document = try await client.patch(.replay, namespace: namespace, name: name, patch)
@@ -71,7 +71,7 @@ struct ReplayOptions: ParsableArguments {
                 throw CommandFailure(
                     "the node answered with a replay that cannot be read; apus get replay \(name) -o yaml shows it")
             }
-            Console.print(["replay \(name) \(done(replay.status))"])
+            Console.print(["replay \(name) \(try done(replay.status))"])
         }
     }
 }
@@ -135,7 +135,10 @@ struct ReplayResume: AsyncParsableCommand {
     func run() async throws {
         let place = ReplayWatching.place(replay.name, replay.namespace)
         try await replay.change([("paused", .boolean(false)), ("rate", rate.map { .decimal($0) })]) { status in
-            "goes on\(status.position.map { " at \($0)" } ?? ""); apus replay watch \(place) shows how far it is"
+            if let state = status.state, state == .completed || state == .cancelled {
+                throw CommandFailure("replay \(replay.name) is \(state.rawValue), and does not go on: begin another")
+            }
+            return "goes on\(status.position.map { " at \($0)" } ?? ""); apus replay watch \(place) shows how far it is"
         }
     }
 }

@@ -39,7 +39,9 @@ struct ReplayStart: AsyncParsableCommand {
     var to: String?
 
     // A time ago begins with a minus sign.
-    @Option(parsing: .unconditional, help: ArgumentHelp("Where to begin.", valueName: "POINT"))
+    @Option(
+        name: [.customLong("from"), .customLong("since")], parsing: .unconditional,
+        help: ArgumentHelp("Where to begin.", valueName: "POINT"))
     var from: PointArgument?
 
     @Option(

@@ -12,7 +12,6 @@ struct ReplayWatching {
     let isJSON: Bool
 
     private static let pauseMilliseconds = 250
-    private static let linePauseSeconds = 5.0
     /// How long a node that does not answer is waited for: it may be starting anew.
     private static let silenceSecondsMax = 60.0
 
@@ -36,44 +35,41 @@ struct ReplayWatching {
             defer { group.cancelAll() }
             return try await group.next() ?? .detached
         }
+        let place = Self.place(name, namespace)
         switch ending {
         case .detached:
-            let place = Self.place(name, namespace)
             Console.printError([
                 "", "replay \(name) goes on: apus replay watch \(place) shows how far it is, apus replay cancel \(place) ends it",
             ])
             throw ExitCode(130)
         case .over(let replay):
             let line = ProgressLine(name: name, status: replay.status)
-            Console.print(isJSON ? [replay.document().json(pretty: true)] : line.end)
+            Console.print(isJSON ? [replay.document().json(pretty: true)] : line.end(place: place))
             if replay.status.state != .completed { throw ExitCode(1) }
         }
     }
 
     private func watch() async throws -> Replay {
-        var speed = ReplaySpeed()
-        var lastAnswer = Self.seconds(), lastLine = -Double.infinity
-        let hasTerminal = isatty(STDERR_FILENO) == 1
+        var speed = ReplaySpeed(), screen = isJSON ? nil : ProgressScreen()
+        var lastAnswer = Self.seconds()
         while true {
             let now = Self.seconds()
             do throws(APIClient.Failure) {
                 if case .replay(let replay) = try await client.get(.replay, namespace: namespace, name: name) {
                     lastAnswer = now
                     let line = speed.line(name, replay.status, seconds: now)
-                    if replay.status.state?.isOver == true {
-                        if hasTerminal, !isJSON { Console.redraw("") }
+                    guard replay.status.state?.isOver != true else {
+                        screen?.clear()
                         return replay
                     }
-                    if !isJSON, hasTerminal {
-                        Console.redraw(line.bar(columns: Self.columns()))
-                    } else if !isJSON, now - lastLine >= Self.linePauseSeconds {
-                        Console.printError([line.text])
-                        lastLine = now
-                    }
+                    screen?.show(line, seconds: now)
                 }
             } catch {
-                guard error.status == nil, now - lastAnswer < Self.silenceSecondsMax else { throw error }
-                if hasTerminal, !isJSON { Console.redraw("\(name)  the node does not answer; waiting for it") }
+                guard error.status == nil, now - lastAnswer < Self.silenceSecondsMax else {
+                    screen?.clear()
+                    throw error
+                }
+                screen?.showSilence(of: name)
             }
             try await Task.sleep(for: .milliseconds(Self.pauseMilliseconds))
         }
@@ -83,6 +79,44 @@ struct ReplayWatching {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
+
+/// Standard error while a replay is watched: a bar that is drawn anew on a terminal, else a line now and then.
+private struct ProgressScreen {
+    private static let linePauseSeconds = 5.0
+
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private var lineAtSeconds = -Double.infinity
+    private var note = ""
+
+    mutating func show(_ line: ProgressLine, seconds: Double) {
+        let isDue = seconds - lineAtSeconds >= Self.linePauseSeconds
+        guard isTerminal else {
+            if isDue { printError(line.text, seconds) }
+            return
+        }
+        // Why nothing moves stands above the bar, and not anew at every attempt.
+        let message = line.status.message
+        if isDue, !message.isEmpty, message != note {
+            note = message
+            clear()
+            printError(message, seconds)
+        }
+        Console.redraw(line.bar(columns: Self.columns()))
+    }
+
+    func showSilence(of name: String) {
+        if isTerminal { Console.redraw("\(name)  the node does not answer; waiting for it") }
+    }
+
+    func clear() {
+        if isTerminal { Console.redraw("") }
+    }
+
+    private mutating func printError(_ line: String, _ seconds: Double) {
+        Console.printError([line])
+        lineAtSeconds = seconds
     }
 
     private static func columns() -> Int {

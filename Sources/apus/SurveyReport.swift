@@ -14,26 +14,33 @@ struct SurveyReport {
             lines += ["", "left out: " + left.map { "\($0.text) \($0.name)" }.joined(separator: ", ")]
         }
         guard case .sequence(let sample)? = document["sample"]?.content, !sample.isEmpty else { return lines + [foot] }
-        let columns = ["position", "time", "id", "type", "source", "subject"]
+        let columns = ["position", "time", "id", "type", "source", "subject", "trigger", "reason"]
         let rows = sample.map { event in columns.map { Self.cell(event[$0]) } }
         // A column that no event fills says nothing.
         let shown = columns.indices.filter { index in rows.contains { !$0[index].isEmpty } }
         let isWhole = "\(sample.count)" == Self.text(document["matched"])
-        lines += ["", isWhole ? "They are:" : "The first of them:"]
+        lines += ["", isWhole ? "Here they are:" : "The first of them:"]
         lines += Console.table(shown.map { columns[$0].uppercased() }, rows.map { row in shown.map { row[$0] } })
-        return lines + [foot]
+        return lines + ["", foot]
     }
 
     private var foot: String { "Nothing was sent: leave out --dry-run to send." }
 
     private var head: String {
-        let matched = Self.text(document["matched"]), scanned = Self.text(document["scanned"])
-        var text = "\(matched.isEmpty ? "0" : matched) of \(scanned.isEmpty ? "0" : scanned) events would be sent"
-        if let from = document["from"]?.text, let until = document["until"]?.text {
-            text += ", of those from \(from) until \(until)"
-        }
-        if let oldest = document["oldest"]?.text, let newest = document["newest"]?.text { text += " (\(oldest) to \(newest))" }
-        return text
+        let matched = number("matched"), scanned = number("scanned")
+        let from = document["from"]?.text ?? "the beginning", until = document["until"]?.text ?? "the end"
+        // An event that two triggers take is sent twice.
+        let range = "\(scanned) events from \(from) until \(until)"
+        let text =
+            members("byTrigger").count > 1
+            ? "\(matched) deliveries of the \(range) would be made" : "\(matched) of the \(range) would be sent"
+        guard let oldest = document["oldest"]?.text, let newest = document["newest"]?.text else { return text }
+        return "\(text) (\(oldest) to \(newest))"
+    }
+
+    private func number(_ name: String) -> String {
+        let text = Self.text(document[name])
+        return text.isEmpty ? "0" : text
     }
 
     private func members(_ name: String) -> [(name: String, text: String)] {

@@ -15,7 +15,8 @@ private func second(_ number: Int64) -> Timestamp { Timestamp(nanoseconds: numbe
     }
 
     @Test func `lets the oldest run, and says how many are before the others`() {
-        let queue = ReplayQueue([candidate("c", at: 3), candidate("a", at: 1), candidate("d", at: 4), candidate("b", at: 2)], max: 2)
+        let queue = ReplayQueue(
+            [candidate("c", at: 3), candidate("a", at: 1), candidate("d", at: 4), candidate("b", at: 2)], max: 2)
         #expect(queue.admitted == ["a", "b"])
         #expect(queue.waiting == ["c": 0, "d": 1])
     }

@@ -192,3 +192,20 @@ private func replay(_ spec: String = "{}", status: String = "{}") throws -> Repl
         #expect(fraction(delivered: .max, failed: 1) == nil)
     }
 }
+
+private struct PatchVector: Decodable, Sendable {
+    let document: String
+    let patch: String
+    let result: String
+}
+
+@Suite struct `A merge patch` {
+    @Test func `changes a document as RFC 7396 says`() throws {
+        for vector in Specs.vectors("resources/merge-patches.yaml", as: PatchVector.self) {
+            let document = try JSONReader.document(Array(vector.document.utf8))
+            let result = document.merging(try JSONReader.document(Array(vector.patch.utf8)))
+            let expected = try JSONReader.document(Array(vector.result.utf8)).json()
+            #expect(result.json().utf8.elementsEqual(expected.utf8), "\(vector.document) \(vector.patch)")
+        }
+    }
+}

@@ -130,7 +130,7 @@ import Testing
         let scene = try await ReplayScene(count: 10)
         let replays = scene.replays
         let cases: [(spec: String, status: Int, says: String)] = [
-            (#""trigger": "one", "from": "0:8", "until": "0:3""#, 422, "from is 0:8, which is after until, 0:3"),
+            (#""trigger": "one", "from": "0:8", "until": "0:3""#, 422, "must not be before spec.from (0:8), was 0:3"),
             (#""trigger": "one", "from": "0:11""#, 422, "the log ends at 0:10"),
             (#""trigger": "nobody""#, 422, "nobody"),
         ]

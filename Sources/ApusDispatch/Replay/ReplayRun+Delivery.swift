@@ -98,8 +98,8 @@ extension ReplayRun {
         let event = lanes[lane][slot]
         trace(lane, slot, .retry(dueAt: dueAt))
         retryNote =
-            "\(event.destination) \(lanes[lane].answer(slot).sentence); attempt \(event.machine.attempts + 1) of \(event.record.position) "
-            + "is due at \(dueAt.rfc3339)."
+            "\(event.destination) \(lanes[lane].answer(slot).sentence); attempt \(event.machine.attempts + 1) of "
+            + "\(event.record.position) is due at \(dueAt.rfc3339)."
         event.machine.parked()
         event.machine = DeliveryMachine(attempts: event.machine.attempts, firstAttemptAt: event.machine.firstAttemptAt)
         armRetry(lane, slot, dueAt)
@@ -127,10 +127,10 @@ extension ReplayRun {
             armCommit()
         } else if plan.isToURL, reason == .retriesExhausted {
             trace(lane, slot, .abandoned)
-            let attempts = event.machine.attempts
+            let attempts = "\(event.machine.attempts) attempt\(event.machine.attempts == 1 ? "" : "s")"
             stop(
-                "\(event.destination) \(lanes[lane].answer(slot).sentence) after \(attempts) attempt\(attempts == 1 ? "" : "s") of "
-                    + "\(event.record.position), where resuming goes on; \(shown.delivered) were delivered before it.")
+                "\(event.destination) \(lanes[lane].answer(slot).sentence) after \(attempts) of \(event.record.position), "
+                    + "where resuming goes on; \(shown.delivered) were delivered before it.")
             lanes[lane].letGo(slot)
             commit()
         } else {

@@ -1,7 +1,6 @@
 extension FieldDocs {
     private static let origin = "Apus, Replay v1alpha1"
-    private static let point =
-        "position or time"
+    private static let point = "position or time"
 
     public static let replay: [FieldDoc] =
         top(Replay.kind, Replay.apiVersion)
@@ -16,7 +15,7 @@ extension FieldDocs {
                 ("spec.broker", "string", "required", "The Broker whose log is read, in the same namespace."),
                 (
                     "spec.trigger", "string", nil,
-                    "The Trigger that gets the events, through its own filter too. Absent, and no sink: every Trigger of the Broker."
+                    "The Trigger that gets the events, through its own filter too. Without it and sink, every Trigger."
                 ),
             ])
         + destination(

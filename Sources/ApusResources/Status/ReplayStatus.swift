@@ -52,7 +52,7 @@ public struct ReplayStatus: Sendable, Equatable {
     }
 
     var document: DocumentNode? {
-        let hasStarted = startedAt != nil
+        let hasStarted = startedAt != nil || scanned > 0 || delivered > 0 || failed > 0
         let members: [(String, DocumentNode?)] =
             [
                 ("observedGeneration", observedGeneration == 0 ? nil : .integer(observedGeneration)),

@@ -1,8 +1,10 @@
+import ApusPorts
 import ApusResources
 
 /// What a request that writes a Replay says. Pure.
 enum ReplayRequest {
-    static let bodyBytesMax = 1_048_576
+    /// What comes by the API is as large as what comes from a file.
+    static let bodyBytesMax = Limits.manifestFileBytesMax
 
     enum Form {
         case whole, patch

@@ -59,7 +59,8 @@ struct Replays: Sendable {
 
     func patch(_ name: String, _ spec: String) async throws -> HTTPReply {
         try await HTTPExchange.send(
-            port: port, method: "PATCH", path: "\(Self.path)/\(name)", headers: [("content-type", "application/merge-patch+json")],
+            port: port, method: "PATCH", path: "\(Self.path)/\(name)",
+            headers: [("content-type", "application/merge-patch+json")],
             body: Array(#"{"spec": {\#(spec)}}"#.utf8))
     }
 
