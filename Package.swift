@@ -144,6 +144,7 @@ let package = Package(
                 "ApusHistory", "ApusPorts", "ApusResources", "BrokerMemory", "BrokerSQLite", "ApusTesting", "EventFilters",
                 "CloudEvents", "TestSupport",
             ]),
+        tests("ApusClientTests", ["ApusClient", "ApusHTTP", "ApusResources", "TestSupport"]),
         tests(
             "ApusDeliveryTests",
             ["ApusDelivery", "ApusHTTP", "ApusPorts", "CloudEvents", "ApusTelemetry", nio, nioPosix, nioTLS]),

@@ -79,10 +79,15 @@ package struct APIClient: Sendable {
                 method, server + path, headers: headers, body: body.map { Array($0.json().utf8) } ?? [],
                 bodyBytesMax: bodyBytesMax)
         } catch {
-            throw Failure(
-                message: "\(server) does not answer: \(error.message). "
-                    + "Is `apus serve` running? Another control plane is named with --server URL or APUS_SERVER.")
+            throw noAnswer(error)
         }
+    }
+
+    /// What a person is told where no answer came.
+    package func noAnswer(_ failure: HTTPFailure) -> Failure {
+        Failure(
+            message: "\(server) does not answer: \(failure.message). "
+                + "Is `apus serve` running? Another control plane is named with --server URL or APUS_SERVER.")
     }
 
     func refusal(_ answer: HTTPAnswer, _ path: String) -> Failure { refusal(status: answer.status, answer.body, path) }

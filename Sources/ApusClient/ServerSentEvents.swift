@@ -8,6 +8,12 @@ package struct ServerSentEvents: Sendable {
         package var data: String
         /// The id in force: its own, or that of an event before it.
         package var id: String
+
+        package init(name: String = "message", data: String, id: String) {
+            self.name = name
+            self.data = data
+            self.id = id
+        }
     }
 
     /// A line is no longer than this, in bytes: an event's JSON stands in one.

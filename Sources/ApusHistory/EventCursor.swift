@@ -1,7 +1,7 @@
 internal import ApusPorts
 
-/// Where a walk through a range of the log goes on, as text: `oldest-120-900` reads `120..<900` forwards, `newest-120-900` reads it
-/// backwards.
+/// Where a walk through a range of the log goes on, as text: `oldest-120-900` reads `120..<900` forwards, `newest-120-900` reads
+/// it backwards.
 struct EventCursor: Equatable {
     var order: EventQuery.Order
     /// What is still to be looked at.

@@ -35,7 +35,11 @@ package struct EventTail: Sendable {
         _ history: BrokerHistory, resumingAt offset: Int64, filter: CompiledFilter, stream: Stream = .events
     ) throws(HistoryError) {
         let end = history.bounds(of: stream).next
-        guard offset <= end.offset else { throw .ahead(field: "Last-Event-ID", end: end) }
+        guard offset <= end.offset else {
+            throw .invalid(
+                field: "Last-Event-ID",
+                message: "Last-Event-ID is beyond the log, which ends before \(end): it comes from another log than this.")
+        }
         next = offset
         log = history.log
         self.stream = stream

@@ -62,7 +62,8 @@ struct EventsTail: AsyncParsableCommand {
                     guard !printer.isDone else { return }
                     if lastID != before { (pause, told) = (.seconds(1), nil) }
                     cut = "the node ended the stream"
-                } catch let failure as HTTPFailure where lastID != nil {
+                } catch let failure as HTTPFailure {
+                    guard lastID != nil else { throw client.noAnswer(failure) }
                     cut = failure.message
                 } catch let failure as APIClient.Failure where lastID != nil && Self.mayPass(failure) {
                     cut = failure.message

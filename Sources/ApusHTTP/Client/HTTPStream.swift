@@ -72,8 +72,8 @@ package struct HTTPStream {
 }
 
 extension HTTPClient {
-    /// Sends a GET on a connection of its own and hands its answer to `body` once the head is there; the connection is closed when
-    /// `body` returns.
+    /// Sends a GET on a connection of its own and hands its answer to `body` once the head is there; the connection is closed
+    /// when `body` returns.
     ///
     /// - Parameters:
     ///   - connectTimeout: For the connection to be made.

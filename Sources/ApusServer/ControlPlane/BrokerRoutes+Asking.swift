@@ -64,7 +64,8 @@ extension BrokerRoutes.Refusal {
 
     /// The first of them, with the line of an expression and the caret below it.
     init(_ errors: FieldErrors) {
-        let first = errors.errors[0]
+        var first = errors.errors[0]
+        first.line = nil
         let lines = [first.description] + first.excerpt.map { "    " + $0 }
         self.init(.badRequest, "invalid-filter", lines.joined(separator: "\n"), field: first.path)
     }
