@@ -6,7 +6,6 @@ import ApusTelemetry
 import ApusTesting
 import BrokerMemory
 import CloudEvents
-import Dispatch
 import Logging
 import Synchronization
 import Testing
@@ -136,24 +135,6 @@ private final class NoSubscribers: EventSinkFactory, EventSink {
     func deliver(_ delivery: Delivery, completion: @escaping @Sendable (Outcome) -> Void) {
         preconditionFailure("there is no trigger here")
     }
-}
-
-private final class QueueExecutor: ApusPorts.Executor {
-    private let queue = DispatchQueue(label: "apus.test")
-    var now: Timestamp { Timestamp(nanoseconds: 1_767_225_600_000_000_000) }
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
-    }
-
-    func execute(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
-
-    func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) {
-        queue.asyncAfter(deadline: .now() + delay / .seconds(1), execute: body)
-    }
-
-    func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
 }
 
 private final class NoResources: ResourceStore {
