@@ -143,7 +143,10 @@ package actor Controller {
         for service in running { service.history.close() }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.stopReplays(within: limit) }
-            for service in running { group.addTask { await service.dispatcher.drain(within: limit) } }
+            for service in running {
+                service.history.close()
+                group.addTask { await service.dispatcher.drain(within: limit) }
+            }
         }
         await withDiscardingTaskGroup { group in
             for service in running { group.addTask { await service.log.close() } }

@@ -196,7 +196,8 @@ enum Editor {
     static func edit(_ event: DocumentNode, named name: String) throws -> Edited {
         let environment = ProcessInfo.processInfo.environment
         let command = [environment["VISUAL"], environment["EDITOR"]].compactMap { $0 }.first { !$0.isEmpty } ?? "vi"
-        let path = "\(NSTemporaryDirectory())/\(name)-\(ProcessInfo.processInfo.processIdentifier).json"
+        let folder = NSTemporaryDirectory()
+        let path = "\(folder)\(folder.hasSuffix("/") ? "" : "/")\(name)-\(ProcessInfo.processInfo.processIdentifier).json"
         let isMade = FileManager.default.createFile(
             atPath: path, contents: Data((event.json(pretty: true) + "\n").utf8), attributes: [.posixPermissions: 0o600])
         guard isMade else { throw CommandFailure("\(path) cannot be written") }

@@ -13,7 +13,7 @@ struct LetterText {
     func lines(hasColour: Bool = Terminal.hasColour) -> [String] {
         func title(_ text: String) -> String { Colour.bold.paint(text, if: hasColour) }
         var lines = facts.map { name, value in
-            title("\(name):") + String(repeating: " ", count: max(1, 14 - name.count)) + Printable.line(value)
+            title("\(name):") + String(repeating: " ", count: max(1, 13 - name.count)) + Printable.line(value)
         }
         if let answer = document["answer"] { lines += [title("What came back:")] + Self.shown(answer).map { "  " + $0 } }
         // On the dead stream a trigger's own reader feeds its dead letter sink.

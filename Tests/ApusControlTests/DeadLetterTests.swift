@@ -71,7 +71,6 @@ private struct LetterScene {
             kind: Broker
             metadata: {name: default, annotations: {eventing.knative.dev/broker.class: Cut}}
             """, to: "m/broker.yaml")
-        let executor = SimExecutor()
         let meters = Meters()
         let now: @Sendable () -> Timestamp = { Timestamp(nanoseconds: 1_767_225_600_000_000_000) }
         controller = Controller(
@@ -79,7 +78,7 @@ private struct LetterScene {
                 dataDirectory: place.path, names: NameTable(), files: ManifestFiles(["\(place.path)/m"])),
             environment: Controller.Environment(now: now, makeUID: { "u" }, seed: { 1 }, sleep: { _ in await Task.yield() }),
             store: NoResources(), backends: [CutBackend.self], intake: Intake(meters: IntakeMeters(meters), clock: now),
-            sinks: ScriptedSink(on: executor), meters: meters, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            sinks: NoSubscribers(), meters: meters, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await controller.start()
         let path = place.path
         cursors = try #require(CutBackend.opened.withLock { $0[path] })
@@ -126,6 +125,15 @@ private struct LetterScene {
 
     func letter(_ offset: Int64) async throws -> DeadLetterDetail {
         try await history().deadLetter(at: Position(offset: offset))
+    }
+}
+
+/// The dispatcher runs on a queue; nothing is delivered.
+private final class NoSubscribers: EventSinkFactory, EventSink {
+    func makeExecutor() -> any ApusPorts.Executor { QueueExecutor() }
+    func makeSink(on executor: any ApusPorts.Executor) -> any EventSink { self }
+    func deliver(_ delivery: Delivery, completion: @escaping @Sendable (Outcome) -> Void) {
+        preconditionFailure("there is no trigger here")
     }
 }
 

@@ -78,12 +78,12 @@ import Testing
         try await scene.wait(deadLetters: 1)
         let quiet = try await scene.run(["edit", "0:0"], environment: ["VISUAL": "", "EDITOR": "true"])
         #expect(quiet.lines == ["Nothing was changed."])
-        let wrong = try await scene.run(["edit", "0:0"], environment: ["VISUAL": #"sed -i s/order/order","id":"/"#])
+        let wrong = try await scene.run(["edit", "0:0"], environment: ["VISUAL": "sed -i 1s/.//"])
         #expect(wrong.end == .exit(1) && wrong.lines.contains { $0.contains("your text is kept in") }, "\(wrong.lines)")
         let empty = try await scene.run(["edit", "0:0"], environment: ["VISUAL": #"sed -i 's/"id": "1"/"id": ""/'"#])
         #expect(empty.end == .exit(1) && empty.lines.contains { $0.hasPrefix("Your text is kept in ") }, "\(empty.lines)")
         let edited = try await scene.run(["edit", "0:0", "-o", "json"], environment: ["VISUAL": "sed -i s/order/bill/"])
-        #expect(edited.end == .exit(0) && edited.lines.contains(#"  "copy": "0:1""#), "\(edited.lines)")
+        #expect(edited.end == .exit(0) && edited.lines.contains(#"    "copy": "0:1""#), "\(edited.lines)")
         for line in wrong.lines + empty.lines {
             guard let path = line.components(separatedBy: "kept in ").last, path != line else { continue }
             let file = path.hasSuffix(".") ? String(path.dropLast()) : path
