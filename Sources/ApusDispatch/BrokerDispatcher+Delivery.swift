@@ -70,9 +70,9 @@ extension BrokerDispatcher {
             let now = executor.now
             let event = reader.events[slot]
             if let began = event.machine.lastAttemptAt {
-                let elapsed = now.elapsed(since: began)
-                reader.meters.deliverySeconds.observe(elapsed.inSeconds)
-                event.microseconds = elapsed.nanosecondsHeld / 1000
+                let nanoseconds = now.elapsed(since: began).nanosecondsHeld
+                reader.meters.deliverySeconds.observe(Double(nanoseconds) / 1e9)
+                event.microseconds = nanoseconds / 1000
             }
             event.status = outcome.status
             let action = event.machine.finished(outcome, on: terms(event, reader, run), now: now, using: &random)

@@ -122,6 +122,6 @@ extension DispatchHarness {
     }
 }
 
-private final class NoReceiver: AppendReceiver {
+final class NoReceiver: AppendReceiver {
     func appended(_ outcomes: [AppendOutcome]) {}
 }

@@ -2,6 +2,7 @@ import ApusDispatch
 import ApusPorts
 import ApusTelemetry
 import ApusTesting
+import BrokerMemory
 import CloudEvents
 import Testing
 
@@ -163,6 +164,38 @@ import Testing
         #expect(traced == Array(100 - traced.count..<100))
         #expect(harness.meters.counter(.tracesDropped, ["default", "b"]).value == 100 - traced.count)
         #expect(harness.cursor("t")?.open == [])
+    }
+}
+
+@Suite struct `A log in memory` {
+    private let log = MemoryLog { Timestamp(nanoseconds: 1) }
+
+    @Test func `puts a batch's own position into the traces that ride it, and into no other`() async throws {
+        var change = CursorChange(stream: .events)
+        let endings: [DeliveryTrace.Ending] = [
+            .dead(.ownRecord), .replied(.ownRecord), .dead(Position(offset: 9)), .delivered, .abandoned,
+        ]
+        change.traces = endings.map {
+            DeliveryTrace(
+                reader: "t", offset: 0, attempt: 1, beganAt: Timestamp(nanoseconds: 0), microseconds: 1, status: 0, ending: $0)
+        }
+        log.append(AppendBatch(stream: .dead, records: [.sample("0")], receiver: NoReceiver()))
+        log.append(AppendBatch(stream: .dead, records: [.sample("1"), .sample("2")], changes: change, receiver: NoReceiver()))
+        let own = Position(offset: 1)
+        #expect(
+            try await log.traces(.events, at: 0).map(\.ending)
+                == [.dead(own), .replied(own), .dead(Position(offset: 9)), .delivered, .abandoned])
+    }
+
+    @Test func `keeps an entry that is there where it is asked to`() async throws {
+        let key = StateKey.deadLetter(3)
+        for (value, keeps) in [(1, true), (2, true), (3, false), (4, true)] as [(UInt8, Bool)] {
+            var change = CursorChange(stream: .dead)
+            change.entries = [StateEntry(key: key, value: [value], keepsExisting: keeps)]
+            log.commit(change, receiver: NoReceiver(), token: 0)
+            let kept: UInt8 = value < 3 ? 1 : 3
+            #expect(try await log.entries(from: key, until: key + "0", limit: 1) == [StateEntry(key: key, value: [kept])])
+        }
     }
 }
 
