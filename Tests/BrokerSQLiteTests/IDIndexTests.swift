@@ -113,7 +113,10 @@ import Testing
             { try sql(index, "PRAGMA application_id = 7") },
             { try sql(index, "DROP TABLE parts") },
             { try sql(index, "DROP TABLE identity") },
-            { try sql(index, "UPDATE runs SET count = 0 WHERE first = 100") },
+            { try sql(index, "UPDATE runs SET count = 99 WHERE first = 100") },
+            { try sql(index, "UPDATE runs SET part_bits = 1 WHERE first = 100") },
+            { try sql(index, "UPDATE runs SET first = 9223372036854775807 WHERE first = 300") },
+            { try sql(index, "UPDATE runs SET first = first + 1 WHERE first = 200") },
             {
                 try FileManager.default.removeItem(atPath: index)
                 try FileManager.default.copyItem(atPath: other + ".ids", toPath: index)
@@ -258,6 +261,38 @@ import Testing
         try await check(log, 0..<1800)
         let made = try runs()
         #expect(made == (0..<18).map { "\($0 * 100)+100" }, "what was passed over is made up for")
+        await log.close()
+    }
+
+    @Test func `finds what was acknowledged while appends, runs and trims go on`() async throws {
+        let log = try open()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 0..<3 {
+                group.addTask {
+                    for number in 0..<150 {
+                        let ids = (0..<7).map { "\(writer)-\(number)-\($0)" }
+                        let first = try await log.append(ids.map(event)).offset
+                        guard number % 5 == 0 else { continue }
+                        let found = try await log.positions(ofID: ids[6], limit: 2)
+                        let isTrimmed = found.isEmpty && log.bounds(of: .events).oldest.offset > first + 6
+                        #expect(isTrimmed || found == [Position(offset: first + 6)])
+                    }
+                }
+            }
+            group.addTask {
+                while log.bounds(of: .events).next.offset < 3000 {
+                    _ = try await log.trim(.events, TrimPolicy(keepFrom: .max, recordsMax: 1000))
+                    await Task.yield()
+                }
+            }
+            try await group.waitForAll()
+        }
+        let bounds = log.bounds(of: .events)
+        #expect(bounds.next.offset == 3150)
+        for record in try await log.read(.events, from: bounds.oldest.offset, limit: ReadLimit(records: 10_000)) {
+            let id = try #require(record.event.attributes.text(of: "id"))
+            #expect(try await log.positions(ofID: id, limit: 2) == [record.position])
+        }
         await log.close()
     }
 

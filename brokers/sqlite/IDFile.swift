@@ -39,7 +39,7 @@ final class IDFile {
         }
         insertPart = try connection.prepare("INSERT OR REPLACE INTO parts (place, bytes) VALUES (?1, ?2)")
         insertRun = try connection.prepare(
-            "INSERT OR REPLACE INTO runs (first, count, part_bits, last_time) VALUES (?1, ?2, ?3, ?4)")
+            "INSERT OR REPLACE INTO runs (first, count, part_bits, last_time, checksum) VALUES (?1, ?2, ?3, ?4, ?5)")
         part = try connection.prepare("SELECT bytes FROM parts WHERE place = ?1")
         dropParts = try connection.prepare("DELETE FROM parts WHERE place BETWEEN ?1 AND ?2")
         dropRun = try connection.prepare("DELETE FROM runs WHERE first = ?1")
@@ -52,7 +52,8 @@ final class IDFile {
                 """
                 CREATE TABLE identity (ids_key BLOB NOT NULL);
                 CREATE TABLE runs (
-                    first INTEGER PRIMARY KEY, count INTEGER NOT NULL, part_bits INTEGER NOT NULL, last_time INTEGER NOT NULL);
+                    first INTEGER PRIMARY KEY, count INTEGER NOT NULL, part_bits INTEGER NOT NULL, last_time INTEGER NOT NULL,
+                    checksum INTEGER NOT NULL);
                 CREATE TABLE parts (place INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
                 PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version);
                 """)
@@ -67,14 +68,13 @@ final class IDFile {
     }
 
     private func readRuns() throws(SQLiteError) {
-        let rows = try connection.prepare("SELECT first, count, part_bits, last_time FROM runs ORDER BY first")
+        let rows = try connection.prepare("SELECT first, count, part_bits, last_time, checksum FROM runs ORDER BY first")
         while try rows.step() {
             let run = IDRun(
                 first: rows.integer(0), count: Int(rows.integer(1)), partBits: Int(rows.integer(2)), lastTime: rows.integer(3))
-            let isSound =
-                run.first >= (runs.last?.end ?? 0) && (1...IDRun.eventsMax).contains(run.count)
-                && (0...IDRun.partBitsMax).contains(run.partBits)
-            guard isSound else { throw SQLiteError(code: SQLITE_CORRUPT, message: "a run of the index cannot be right") }
+            guard rows.integer(4) == Int64(run.checksum), run.first >= (runs.last?.end ?? 0) else {
+                throw SQLiteError(code: SQLITE_CORRUPT, message: "a run of the index cannot be right")
+            }
             runs.append(run)
         }
     }
@@ -85,7 +85,8 @@ final class IDFile {
         try connection.transaction { () throws(SQLiteError) in
             for (index, bytes) in parts.enumerated() { try insertPart.run(.integer(run.place(of: index)), bytes: bytes) }
             try insertRun.run(
-                .integer(run.first), .integer(Int64(run.count)), .integer(Int64(run.partBits)), .integer(run.lastTime))
+                .integer(run.first), .integer(Int64(run.count)), .integer(Int64(run.partBits)), .integer(run.lastTime),
+                .integer(Int64(run.checksum)))
         }
         runs.insert(run, at: runs.firstIndex { $0.first > run.first } ?? runs.endIndex)
     }

@@ -23,6 +23,12 @@ struct IDRun: Equatable {
     var range: Range<Int64> { first..<end }
     var parts: Int { 1 << partBits }
 
+    /// Of the run's own numbers: a wrong one would hide events.
+    var checksum: UInt32 {
+        let numbers = [first, Int64(count), Int64(partBits), lastTime].map(\.littleEndian)
+        return CRC32C.finish(numbers.withUnsafeBytes { CRC32C.update(CRC32C.start, $0) })
+    }
+
     /// A part's key in the file.
     func place(of part: Int) -> Int64 { first << Int64(Self.partBitsMax) | Int64(part) }
 
