@@ -107,9 +107,10 @@ import Testing
         let harness = Self.harness { attempt in
             attempt.destination == "http://u" ? nil : (.status(200), .milliseconds(1))
         }
-        _ = try harness.started(Self.plan(harness))
+        let run = try harness.started(Self.plan(harness))
         harness.executor.run(for: .seconds(5))
         #expect(harness.delivered(at: "http://t") == ["0", "6"])
+        #expect(harness.progress(run).state == .running)
     }
 
     @Test func `sees a mark that is made while it waits for its pace`() throws {

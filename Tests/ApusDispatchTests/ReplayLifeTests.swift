@@ -176,8 +176,9 @@ import Testing
     @Test func `fails after a restart where what was open is trimmed`() throws {
         let harness = ReplayHarness { _ in nil }
         harness.send(0..<10)
-        _ = try harness.started(.sample(harness, maxInFlight: 2))
+        let run = try harness.started(.sample(harness, maxInFlight: 2))
         harness.executor.run(for: .seconds(1))
+        #expect(harness.progress(run).matched == 2)
         let second = harness.restarted()
         second.log.forceTrim(.events, before: 1)
         let progress = try second.finished(.sample(second, from: 0, maxInFlight: 2))

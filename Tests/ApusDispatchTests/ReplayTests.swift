@@ -173,6 +173,24 @@ import Testing
         #expect(harness.progress(run).message == nil)
     }
 
+    @Test func `waits for a trigger that is paused, and keeps to the bound that a trigger has`() throws {
+        let harness = ReplayHarness()
+        harness.send(0..<8)
+        var trigger = try TriggerPlan.sample("t")
+        trigger.maxInFlight = 2
+        trigger.isPaused = true
+        let run = try harness.started(.sample(harness, to: .triggers([trigger]), maxInFlight: 5))
+        harness.executor.runUntilIdle()
+        #expect(harness.sink.attempts.isEmpty)
+        #expect(harness.progress(run).message == "The trigger t is paused: it waits.")
+        trigger.isPaused = false
+        let resumed = ReplayPlan.Target.triggers([trigger])
+        harness.executor.start { await run.change(targets: resumed) }
+        harness.executor.runUntilIdle()
+        #expect(harness.sink.inFlightMax(at: "http://s") == 2)
+        #expect(harness.progress(run).state == .completed)
+    }
+
     @Test func `goes on without a trigger that is removed, and fails where it was the only one`() throws {
         let harness = ReplayHarness { _ in (.status(503), .milliseconds(1)) }
         harness.send(0..<3)

@@ -74,6 +74,13 @@ struct ReplayLane {
     func answer(_ slot: Int) -> ReplayAnswer { notes[slot].answer }
     mutating func note(_ answer: ReplayAnswer, of slot: Int) { notes[slot].answer = answer }
 
+    /// Why its trigger cannot be delivered to now; nil where it can, and where nothing is delivered.
+    var waitsFor: String? {
+        guard let plan else { return nil }
+        if plan.destination == nil { return "The subscriber of \(plan.name) is not resolved" }
+        return plan.isPaused ? "The trigger \(plan.name) is paused" : nil
+    }
+
     func isThrough(_ until: Int64) -> Bool { isGone || (next >= until && ledger.count == 0) }
 
     /// The first offset that a restart would need.
@@ -140,7 +147,7 @@ struct ReplayLane {
                 pass(to: min(end, until))
                 continue
             }
-            if let record = item.record, selection.wants(record, plan), !skips(item.offset, &progress) {
+            if !skips(item.offset, &progress), let record = item.record, selection.wants(record, plan) {
                 return mayTake(record, maxInFlight) ? .event(item) : .full
             }
             budget -= 1
@@ -179,8 +186,9 @@ struct ReplayLane {
         isDirty = true
     }
 
+    /// A trigger's own bound holds for a replay too.
     private func mayTake(_ record: LogRecord, _ maxInFlight: Int) -> Bool {
-        held < maxInFlight && key(of: record).map { !keys.contains($0) } ?? true
+        held < max(1, min(maxInFlight, plan?.maxInFlight ?? .max)) && key(of: record).map { !keys.contains($0) } ?? true
     }
 
     private func key(of record: LogRecord) -> String? {

@@ -5,8 +5,8 @@ package import EventFilters
 /// (promises 18 to 20).
 package struct ReplayPlan: Sendable {
     package enum Target: Sendable {
-        /// Each has a cursor of its own, and its own filter is asked as well. One whose destination is nil waits. Those that are
-        /// given when the replay begins are the ones that it goes to: later ones are none of its business.
+        /// Each has a cursor of its own, and its own filter is asked as well. One that is paused, or whose destination is nil,
+        /// waits. Those that are given when the replay begins are the ones that it goes to: later ones are none of its business.
         case triggers([TriggerPlan])
         /// One subscriber beside all triggers. It is asked for no reply, and what it fails for good stops the replay.
         case url(Destination, DeliveryPolicy)
@@ -30,7 +30,8 @@ package struct ReplayPlan: Sendable {
     package var target: Target
     /// Events a second of the whole replay; nil for no pace.
     package var rate: Double?
-    /// Events that one trigger (or the URL) may have without an outcome; 1 is strictly in log order.
+    /// Events that one trigger (or the URL) may have without an outcome; 1 is strictly in log order. A trigger's own bound holds
+    /// as well; its own pace does not.
     package var maxInFlight: Int
 
     package init(

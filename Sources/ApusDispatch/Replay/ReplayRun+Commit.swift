@@ -61,7 +61,8 @@ extension ReplayRun {
 
     /// Writes what there is to write.
     func commit() {
-        guard isStarted, flight == nil, !isStopped, isDirty else { return }
+        guard isStarted, flight == nil, !isStopped else { return }
+        guard isDirty else { return recovered() }
         if let notBefore = commitNotBefore, executor.now < notBefore { return armCommit() }
         var carried = takePending()
         guard carried.letters.isEmpty || isAtomic else {
@@ -145,17 +146,27 @@ extension ReplayRun {
         case .success(let first): succeeded(flight, first)
         case .failure(let error): failed(flight, error)
         }
-        if !pending.letters.isEmpty || current.state != durable?.state || isDraining { commit() } else { armCommitIfDirty() }
+        if !pending.letters.isEmpty || current.state != durable?.state || isDraining {
+            commit()
+        } else if isDirty || commitFailures > 0 {
+            armCommit()
+        }
         queueTurn()
         checkQuiet()
     }
 
-    private func armCommitIfDirty() { if isDirty { armCommit() } }
-
-    private func succeeded(_ flight: ReplayFlight, _ first: Position) {
+    /// The store took what it was given, or there is nothing to give it any more.
+    private func recovered() {
+        guard commitFailures > 0 else { return }
         commitFailures = 0
         commitNotBefore = nil
         storeError = nil
+        queueTurn()
+    }
+
+    private func succeeded(_ flight: ReplayFlight, _ first: Position) {
+        storeError = nil
+        recovered()
         lettersAtOnce = Limits.batchEventsMax
         for (lane, row) in flight.rows { lanes[lane].durableRow = row }
         if let progress = flight.progress { durable = progress }

@@ -69,11 +69,12 @@ extension ReplayRun {
         }
     }
 
+    /// A lost reply has no subscriber who could be asked again: its write is made again until it holds.
     private func terms(_ lane: Int, _ event: OpenEvent) -> DeliveryMachine.Terms {
-        let isLostReply = plan.isRedrive && event.record.event.deadLetter?.reason == .hopsExhausted
+        let isLostReply = lostReply(event) != nil
         return DeliveryMachine.Terms(
             retry: lanes[lane].plan?.policy.retry ?? RetryPolicy(), hops: isLostReply ? Limits.hopsMax : event.record.event.hops,
-            stream: .events, isAtomic: isAtomic)
+            stream: .events, isAtomic: isAtomic || isLostReply)
     }
 
     // MARK: Outcomes
@@ -98,8 +99,8 @@ extension ReplayRun {
         let event = lanes[lane][slot]
         trace(lane, slot, .retry(dueAt: dueAt))
         retryNote =
-            "\(event.destination) \(lanes[lane].answer(slot).sentence); attempt \(event.machine.attempts + 1) of \(event.record.position) "
-            + "is due at \(dueAt.rfc3339)."
+            "\(event.destination) \(lanes[lane].answer(slot).sentence); attempt \(event.machine.attempts + 1) of "
+            + "\(event.record.position) is due at \(dueAt.rfc3339)."
         event.machine.parked()
         event.machine = DeliveryMachine(attempts: event.machine.attempts, firstAttemptAt: event.machine.firstAttemptAt)
         armRetry(lane, slot, dueAt)
@@ -127,10 +128,10 @@ extension ReplayRun {
             armCommit()
         } else if plan.isToURL, reason == .retriesExhausted {
             trace(lane, slot, .abandoned)
-            let attempts = event.machine.attempts
+            let attempts = "\(event.machine.attempts) attempt\(event.machine.attempts == 1 ? "" : "s")"
             stop(
-                "\(event.destination) \(lanes[lane].answer(slot).sentence) after \(attempts) attempt\(attempts == 1 ? "" : "s") of "
-                    + "\(event.record.position), where resuming goes on; \(shown.delivered) were delivered before it.")
+                "\(event.destination) \(lanes[lane].answer(slot).sentence) after \(attempts) of \(event.record.position), "
+                    + "where resuming goes on; \(shown.delivered) were delivered before it.")
             lanes[lane].letGo(slot)
             commit()
         } else {

@@ -12,9 +12,9 @@ extension ReplayRun {
             progress.state = .running
             progress.endedAt = nil
         }
-        progress.message = storeError ?? progress.message ?? readError
+        if storeError != nil { progress.message = storeError }
         if progress.message == nil, progress.state == .running || progress.state == .paused {
-            progress.message = unresolved ?? retryNote
+            progress.message = readError ?? waiting ?? retryNote
         }
         return progress
     }
@@ -49,11 +49,11 @@ extension ReplayRun {
         return progress
     }
 
-    private var unresolved: String? {
-        let names = lanes.filter { !$0.isGone && $0.plan != nil && $0.plan?.destination == nil && !$0.isThrough(shown.until) }
-            .compactMap(\.trigger)
-        guard let first = names.first else { return nil }
-        return "The subscriber of \(first) is not resolved\(names.count > 1 ? ", nor \(names.count - 1) others" : ""): it waits."
+    private var waiting: String? {
+        let reasons = lanes.filter { !$0.isGone && !$0.isThrough(shown.until) }.compactMap(\.waitsFor)
+        guard let first = reasons.first else { return nil }
+        let others = reasons.count > 1 ? " (and \(reasons.count - 1) more)" : ""
+        return "\(first): it waits\(others)."
     }
 
     // MARK: What is kept

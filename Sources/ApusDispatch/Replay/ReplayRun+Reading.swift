@@ -29,10 +29,12 @@ extension ReplayRun {
         guard mayBegin else { return }
         var budget = bounds.turnRecords
         let first = firstLane
-        firstLane = lanes.isEmpty ? 0 : (first + 1) % lanes.count
         for step in lanes.indices {
-            guard budget > 0 else { break }
-            guard advance((first + step) % lanes.count, &budget) else { break }
+            let index = (first + step) % lanes.count
+            guard advance(index, &budget), budget > 0 else {
+                firstLane = (index + 1) % lanes.count
+                break
+            }
         }
         if budget <= 0 { queueTurn() }
         armCommit()
@@ -43,7 +45,7 @@ extension ReplayRun {
     private func advance(_ index: Int, _ budget: inout Int) -> Bool {
         while budget > 0 {
             guard mayBegin else { return false }
-            guard !lanes[index].isGone, lanes[index].plan == nil || lanes[index].plan?.destination != nil else { return true }
+            guard !lanes[index].isGone, lanes[index].waitsFor == nil else { return true }
             if !lanes[index].retries.isEmpty {
                 guard hasToken() else { return false }
                 if let slot = lanes[index].retries.popFirst() { attempt(index, slot) }
@@ -52,7 +54,7 @@ extension ReplayRun {
             }
             if let goodFor = pages.goodFor { lanes[index].dropPage(olderThan: goodFor, now: executor.now) }
             let candidate = lanes[index].candidate(
-                selection, until: shown.until, maxInFlight: max(1, plan.maxInFlight), budget: &budget, progress: &shown)
+                selection, until: shown.until, maxInFlight: plan.maxInFlight, budget: &budget, progress: &shown)
             switch candidate {
             case .event(let item):
                 guard hasToken() else { return false }
@@ -121,15 +123,14 @@ extension ReplayRun {
     private func fetchPage(_ index: Int) {
         let next = lanes[index].next
         guard !isReadTimed, !lanes[index].isLoading else { return }
-        guard !lanes.contains(where: { $0.isLoading && $0.next == next }) else { return }
+        guard loadingPages.insert(next).inserted else { return }
         lanes[index].isLoading = true
-        reading += 1
         let reader = reader
         Task {
             let result = await Self.result { () async throws(LogError) in try await reader.page(from: next) }
-            self.reading -= 1
+            self.loadingPages.remove(next)
             self.lanes[index].isLoading = false
-            guard !self.isStopped else { return self.checkQuiet() }
+            guard !self.isStopped else { return }
             switch result {
             case .success(let read):
                 self.readCame()
@@ -145,13 +146,11 @@ extension ReplayRun {
     private func fetchOwed(_ index: Int) {
         guard !isReadTimed, !lanes[index].isLoading else { return }
         lanes[index].isLoading = true
-        reading += 1
         let (reader, owed) = (reader, lanes[index].owed)
         Task {
             let result = await Self.result { () async throws(LogError) in try await reader.records(at: owed) }
-            self.reading -= 1
             self.lanes[index].isLoading = false
-            guard !self.isStopped else { return self.checkQuiet() }
+            guard !self.isStopped else { return }
             switch result {
             case .success(let read):
                 self.readCame()

@@ -4,8 +4,8 @@ package import ApusTelemetry
 import CloudEvents
 package import Logging
 
-/// Sends a stretch of a stream again: log → filter → deliver, in the order of the log, with cursors and a ledger of its own (law 2).
-/// Live traffic is none of its business, but for the thread that both run on.
+/// Sends a stretch of a stream again: log → filter → deliver, in the order of the log, with cursors and a ledger of its own
+/// (law 2). Live traffic is none of its business, but for the thread that both run on.
 ///
 /// An actor on the executor of its sink, like ``BrokerDispatcher``. Decisions are made by values (``ReplayLane``,
 /// ``ReplaySelection``, ``DeliveryMachine``); this type acts on them. Retries wait in memory: after a restart the attempts of an
@@ -44,7 +44,8 @@ package actor ReplayRun: AppendReceiver {
     /// Whose turn is first.
     var firstLane = 0
     var timers: Set<Timestamp> = []
-    var reading = 0
+    /// Where pages begin that are being read.
+    var loadingPages: Set<Int64> = []
     var readFailures = 0
     var readError: String?
     var isReadTimed = false
@@ -96,8 +97,8 @@ package actor ReplayRun: AppendReceiver {
 
     // MARK: Life
 
-    /// Begins, or goes on from what is durable of this replay (by its name and ``ReplayPlan/uid``), and runs. One that was paused or
-    /// has failed stays so until ``resume()``; one that is over stays over.
+    /// Begins, or goes on from what is durable of this replay (by its name and ``ReplayPlan/uid``), and runs. One that was paused
+    /// or has failed stays so until ``resume()``; one that is over stays over.
     ///
     /// Fails where the progress can be neither read nor written now; it may be called again then.
     package func start() async throws(LogError) {
@@ -184,8 +185,8 @@ package actor ReplayRun: AppendReceiver {
         await withCheckedContinuation { endWaiters.append($0) }
     }
 
-    /// Stops reading and starting attempts, lets those in flight end for up to `limit`, and commits. After that it does nothing any
-    /// more; a later run goes on from there.
+    /// Stops reading and starting attempts, lets those in flight end for up to `limit`, and commits. After that it does nothing
+    /// any more; a later run goes on from there.
     package func drain(within limit: Duration) async {
         guard !isStopped else { return }
         isDraining = true

@@ -26,8 +26,8 @@ package struct ReplaySurvey: Sendable {
 
     /// Reads the whole range. `sampleMax` bounds ``sample``; `others` are the redrives that run now.
     ///
-    /// Fails with ``LogError/trimmed(oldest:)`` where the range begins before the oldest record. Ends early, with what it has, where
-    /// the task is cancelled.
+    /// Fails with ``LogError/trimmed(oldest:)`` where the range begins before the oldest record. Ends early, with what it has,
+    /// where the task is cancelled.
     package static func take(
         _ plan: ReplayPlan, log: any EventLog, cursors: any CursorStore, sampleMax: Int, besides others: [ReplayRun] = []
     ) async throws(LogError) -> ReplaySurvey {
@@ -35,11 +35,12 @@ package struct ReplaySurvey: Sendable {
         let reader = ReplayReader(
             log: log, cursors: cursors, stream: plan.stream, until: plan.until, named: selection.named,
             pageRecords: Limits.readPageRecordsMax)
+        let lanes = plan.lanes
         var survey = ReplaySurvey()
         var next = plan.from
         while next < plan.until, !Task.isCancelled {
             let read = try await reader.page(from: next)
-            let sent = selection.items(of: read).compactMap { survey.count($0, plan, selection) }
+            let sent = selection.items(of: read).compactMap { survey.count($0, lanes, selection) }
             survey.sample += sent.prefix(max(0, sampleMax - survey.sample.count))
             if survey.conflict == nil { survey.conflict = await conflict(sent, others) }
             next = max(next + 1, read.covers.upperBound)
@@ -48,7 +49,7 @@ package struct ReplaySurvey: Sendable {
     }
 
     /// Gives the record back where it goes somewhere.
-    private mutating func count(_ item: ReplayItem, _ plan: ReplayPlan, _ selection: ReplaySelection) -> LogRecord? {
+    private mutating func count(_ item: ReplayItem, _ lanes: [ReplayLane], _ selection: ReplaySelection) -> LogRecord? {
         switch item.choice {
         case .damaged:
             damaged += 1
@@ -59,7 +60,7 @@ package struct ReplaySurvey: Sendable {
         scanned += 1
         guard let record = item.record else { return nil }
         var wanted = 0
-        for lane in plan.lanes where selection.wants(record, lane.plan) {
+        for lane in lanes where selection.wants(record, lane.plan) {
             wanted += 1
             if let trigger = lane.trigger { matchedByTrigger[trigger, default: 0] += 1 }
         }
