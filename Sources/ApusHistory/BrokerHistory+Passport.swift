@@ -133,7 +133,8 @@ struct PassportTree {
         for trace in traces.reversed() {
             guard case .replied(let position) = trace.ending else { continue }
             guard level < Limits.passportLevelsMax, events < Limits.passportEventsMax else {
-                return .notFollowed(position, "the tree is not followed further: apus why \(position)")
+                let place = PassportVerdict.place(history.namespace, history.broker)
+                return .notFollowed(position, "the tree is not followed further: apus why \(position)\(place)")
             }
             guard let record = try await history.record(.events, at: position.offset) else {
                 return .notFollowed(position, "the log does not have it any more")

@@ -209,9 +209,9 @@ struct PassportVerdict {
         }
     }
 
-    /// Options that name a broker, where they are not the defaults.
+    /// Options that name a broker. It is named even where it is the default: a node may have others beside it.
     static func place(_ namespace: String, _ broker: String) -> String {
-        (broker == "default" ? "" : " -b \(broker)") + namespaceOption(namespace)
+        " -b \(broker)" + namespaceOption(namespace)
     }
 
     private static func namespaceOption(_ namespace: String) -> String { namespace == "default" ? "" : " -n \(namespace)" }

@@ -95,6 +95,24 @@ public enum Limits {
     public static let deadLetterMarksMax = 500
     /// Positions that a list, a purge or a redrive may name.
     public static let deadLetterPositionsMax = 1000
+    /// Replays of one broker, ended ones included; one more takes the place of the one that ended first.
+    public static let replaysMax = 1000
+    /// Replays of one broker that run at once; others wait for their turn.
+    public static let replaysRunningMax = 8
+    /// How long a replay that has ended is kept.
+    public static let replaysKeptDays = 7
+    /// How long a replay that is stopped waits for what is in flight.
+    public static let replayStopSeconds = 5
+    /// A range of at most this many records is counted before its replay begins, a longer one beside it.
+    public static let replayCountedAtOnceMax = 20_000
+    /// Events that a dry run shows.
+    public static let replaySampleMax = 10
+    /// Outcomes of a replay that wait to become durable; at the bound it begins no attempt.
+    public static let replayOutcomesMax = 8192
+    /// How long a redrive goes by what it read of the dead letters' marks.
+    public static let redrivePageMilliseconds = 1000
+    /// Traces of one stream that wait for a commit, while commits fail; beyond it the oldest are dropped, and counted.
+    public static let pendingTracesMax = 65_536
     /// Records of a log that one request looks at; a page may come back short, with a cursor to go on.
     public static let scannedRecordsMax = 100_000
     public static let scannedBytesMax = 268_435_456
@@ -107,24 +125,10 @@ public enum Limits {
     /// A live tail that has nothing to say says so this often.
     public static let tailKeepAliveSeconds = 15
     public static let tailPageRecordsMax = 256
-    /// Traces of one stream that wait for a commit, while commits fail; beyond it the oldest are dropped, and counted.
-    public static let pendingTracesMax = 65_536
-    /// Replays of one broker, ended ones included; one more takes the place of the one that ended first.
-    public static let replaysMax = 1000
-    /// Replays of one broker that run at once; others wait for their turn.
-    public static let replaysRunningMax = 8
-    /// How long a replay that has ended is kept.
-    public static let replaysKeptDays = 7
-    /// How long a replay that is stopped waits for what is in flight.
-    public static let replayStopSeconds = 5
     /// A range of at most this many records is counted before its replay begins, a longer one beside it.
     public static let replayCountedRecordsMax = 20_000
     /// Events that a dry run shows.
     public static let replaySampleEventsMax = 10
-    /// Outcomes of a replay that wait to become durable; at the bound it begins no attempt.
-    public static let replayOutcomesMax = 8192
-    /// How long a redrive goes by what it read of the dead letters' marks.
-    public static let redrivePageMilliseconds = 1000
     /// Replies to replies that a passport follows.
     public static let passportLevelsMax = 16
     /// Events of one passport, its replies counted.
@@ -207,6 +211,15 @@ extension Limits {
         ("deadLetterGroupsMax", "\(Limits.deadLetterGroupsMax)", "groups"),
         ("deadLetterMarksMax", "\(Limits.deadLetterMarksMax)", "marks"),
         ("deadLetterPositionsMax", "\(Limits.deadLetterPositionsMax)", "positions"),
+        ("replaysMax", "\(Limits.replaysMax)", "replays"),
+        ("replaysRunningMax", "\(Limits.replaysRunningMax)", "replays"),
+        ("replaysKeptDays", "\(Limits.replaysKeptDays)", "days"),
+        ("replayStopSeconds", "\(Limits.replayStopSeconds)", "seconds"),
+        ("replayCountedAtOnceMax", "\(Limits.replayCountedAtOnceMax)", "records"),
+        ("replaySampleMax", "\(Limits.replaySampleMax)", "events"),
+        ("replayOutcomesMax", "\(Limits.replayOutcomesMax)", "outcomes"),
+        ("redrivePageMilliseconds", "\(Limits.redrivePageMilliseconds)", "milliseconds"),
+        ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),
         ("scannedRecordsMax", "\(Limits.scannedRecordsMax)", "records"),
         ("scannedBytesMax", "\(Limits.scannedBytesMax)", "bytes"),
         ("listedEventsMax", "\(Limits.listedEventsMax)", "events"),
@@ -214,15 +227,8 @@ extension Limits {
         ("openTailsMax", "\(Limits.openTailsMax)", "tails"),
         ("tailKeepAliveSeconds", "\(Limits.tailKeepAliveSeconds)", "seconds"),
         ("tailPageRecordsMax", "\(Limits.tailPageRecordsMax)", "records"),
-        ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),
-        ("replaysMax", "\(Limits.replaysMax)", "replays"),
-        ("replaysRunningMax", "\(Limits.replaysRunningMax)", "replays"),
-        ("replaysKeptDays", "\(Limits.replaysKeptDays)", "days"),
-        ("replayStopSeconds", "\(Limits.replayStopSeconds)", "seconds"),
         ("replayCountedRecordsMax", "\(Limits.replayCountedRecordsMax)", "records"),
         ("replaySampleEventsMax", "\(Limits.replaySampleEventsMax)", "events"),
-        ("replayOutcomesMax", "\(Limits.replayOutcomesMax)", "outcomes"),
-        ("redrivePageMilliseconds", "\(Limits.redrivePageMilliseconds)", "milliseconds"),
         ("passportLevelsMax", "\(Limits.passportLevelsMax)", "levels"),
         ("passportEventsMax", "\(Limits.passportEventsMax)", "events"),
         ("passportsMax", "\(Limits.passportsMax)", "passports"),

@@ -27,12 +27,12 @@ struct Why: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("b"), .long],
-        help: "The broker; for an id, all of them where it is not given, for a position the broker default.")
+        help: "The broker; where it is not given, all of them for an id, and the only one of the namespace for a position.")
     var broker: String?
 
     @Option(
         name: [.customShort("n"), .long],
-        help: "The namespace; for an id, all of them where it is not given, for a position the namespace default.")
+        help: "The namespace; where it is not given, all of them for an id, and default for a position.")
     var namespace: String?
 
     @Flag(name: .customLong("id"), help: "It is an id, although it reads as a position.")
@@ -45,13 +45,14 @@ struct Why: AsyncParsableCommand {
 
     func run() async throws {
         try await server.withClient { client in
-            let position = isID ? nil : LogPoint(position: event)
             var positionRefusal: String?
-            if let position {
+            if !isID, let position = LogPoint(position: event) {
                 do {
                     return show(.mapping([("passports", .sequence([try await passport(at: position, client)]))]))
                 } catch let failure as APIClient.Failure where [400, 404, 410].contains(failure.status) {
                     positionRefusal = failure.message
+                } catch let failure as CommandFailure {
+                    positionRefusal = failure.description
                 }
             }
             let path = APIPath(["v1", "why"]).with("id", event).with("namespace", namespace).with("broker", broker)
@@ -64,8 +65,21 @@ struct Why: AsyncParsableCommand {
     }
 
     private func passport(at position: LogPoint, _ client: APIClient) async throws -> DocumentNode {
-        let path = APIPath.broker(namespace ?? "default", broker ?? "default", "events", position.text, "passport")
+        let place = namespace ?? "default"
+        let path = APIPath.broker(place, try await brokerName(place, client), "events", position.text, "passport")
         return try await client.call("GET", path.text)
+    }
+
+    /// What was given, or the only one that there is.
+    private func brokerName(_ namespace: String, _ client: APIClient) async throws -> String {
+        if let broker { return broker }
+        let names = try await client.list(.broker, namespace: namespace).map(\.metadata.name).sorted()
+        guard !names.isEmpty else { throw CommandFailure("there is no broker in namespace \(namespace)") }
+        guard names.count == 1 else {
+            throw CommandFailure(
+                "there are several brokers in namespace \(namespace): \(names.joined(separator: ", ")); name one with --broker")
+        }
+        return names[0]
     }
 
     private func show(_ found: DocumentNode) {

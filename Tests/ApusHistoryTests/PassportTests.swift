@@ -106,7 +106,7 @@ import Testing
         #expect(verdict.verdict == .dead)
         #expect(verdict.reason == sentence)
         #expect(verdict.letter?.fate == "its dead letter sink http://dead.example/ has not got it yet")
-        #expect(verdict.hints == ["apus deadletters show 0:0", "apus deadletters redrive 0:0"])
+        #expect(verdict.hints == ["apus deadletters show 0:0 -b default", "apus deadletters redrive 0:0 -b default"])
 
         scene.trace("a", 0, 1, .delivered, in: .dead)
         scene.trace("replay/fix", 0, 1, .delivered, in: .dead)
@@ -117,7 +117,7 @@ import Testing
             verdict.letter?.fate
                 == "redriven by fix on 2026-11-21T10:00:01.000Z; its dead letter sink http://dead.example/ took it")
         #expect(verdict.letter?.redrives.map(\.name) == ["fix"])
-        #expect(verdict.hints == ["apus deadletters show 0:0"])
+        #expect(verdict.hints == ["apus deadletters show 0:0 -b default"])
     }
 
     @Test func `replied, and the reply ran out of hops`() async throws {
@@ -200,7 +200,7 @@ import Testing
         #expect(levels == Limits.passportLevelsMax)
         #expect(
             passport.triggers.first?.reply
-                == .notFollowed(Position(offset: 17), "the tree is not followed further: apus why 0:17"))
+                == .notFollowed(Position(offset: 17), "the tree is not followed further: apus why 0:17 -b default"))
         #expect(try await scene.passport(250).ancestors.count == 250)
     }
 

@@ -29,6 +29,13 @@ import Testing
             #expect(printed == expected, "\(vector.name)")
             #expect(end == .exit(vector.exit ?? 0), "\(vector.name)")
         }
+        for trigger in ["exhausted-billing", "filtered-audit", "paused-orders"] {
+            let explain = ["explain", "trigger", trigger, "--effective"]
+            let ofNode = try await ApusProcess.run(explain + ["--server", apus.adminURL])
+            let ofFiles = try await ApusProcess.run(explain + ["-f", manifest])
+            #expect(ofNode.end == .exit(0) && ofNode.lines.count > 20)
+            #expect(ofNode.lines == ofFiles.lines, "a node and its files say the same")
+        }
         #expect(try await apus.stop() == .exit(0))
     }
 

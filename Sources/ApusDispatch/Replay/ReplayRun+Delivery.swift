@@ -69,11 +69,12 @@ extension ReplayRun {
         }
     }
 
+    /// A lost reply has no subscriber who could be asked again: its write is made again until it holds.
     private func terms(_ lane: Int, _ event: OpenEvent) -> DeliveryMachine.Terms {
-        let isLostReply = plan.isRedrive && event.record.event.deadLetter?.reason == .hopsExhausted
+        let isLostReply = lostReply(event) != nil
         return DeliveryMachine.Terms(
             retry: lanes[lane].plan?.policy.retry ?? RetryPolicy(), hops: isLostReply ? Limits.hopsMax : event.record.event.hops,
-            stream: .events, isAtomic: isAtomic)
+            stream: .events, isAtomic: isAtomic || isLostReply)
     }
 
     // MARK: Outcomes
