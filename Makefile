@@ -14,7 +14,7 @@ test: ## lint, build, all tests, and how many vectors were read (FILTER=TEXT)
 format: ## format every Swift file in place
 	@scripts/format
 
-bench: ## measure ingest, matching and sources as ratios (SCENARIO=name, ROUNDS=5, SECONDS_PER_ROUND=8)
+bench: ## measure ingest, matching, sources and replay as ratios (SCENARIO=name, ROUNDS=5, SECONDS_PER_ROUND=8)
 	@Benchmarks/run
 
 fuzz: ## look for inputs that break CESQL, filters or their index (MINUTES=10, ADDRESS=1)

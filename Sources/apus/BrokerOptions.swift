@@ -16,13 +16,18 @@ struct BrokerOptions: ParsableArguments {
     /// The broker's name: what was given, or the only one that there is.
     func name(_ client: APIClient) async throws -> String {
         if let broker { return broker }
+        return try await Self.onlyName(in: namespace, client)
+    }
+
+    /// The name of the only broker of a namespace.
+    static func onlyName(in namespace: String, _ client: APIClient) async throws -> String {
         let names = try await client.list(.broker, namespace: namespace).map(\.metadata.name).sorted()
         switch names.count {
-        case 0: throw CommandFailure("there is no broker in namespace \(namespace)")
+        case 0: throw CommandFailure("there is no broker in namespace \(namespace); apus get brokers -A lists them")
         case 1: return names[0]
         default:
             throw CommandFailure(
-                "there are several brokers in namespace \(namespace): \(names.joined(separator: ", ")); name one with --broker")
+                "namespace \(namespace) has the brokers \(names.joined(separator: ", ")): name one of them with --broker")
         }
     }
 }
@@ -42,7 +47,8 @@ struct StretchOptions: ParsableArguments {
 
     @OptionGroup var filters: FilterOptions
 
-    func validate() throws {
+    /// For the command's own `validate`: an error that is thrown while a group is read makes `-1h` ask for help.
+    func check() throws {
         _ = try from?.point("--from")
         _ = try until?.point("--until")
     }

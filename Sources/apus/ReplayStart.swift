@@ -57,6 +57,7 @@ struct ReplayStart: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
+        try stretch.check()
         guard trigger == nil || to == nil else {
             throw ValidationError("--trigger and --to are both given, and a replay has one target: leave one out")
         }
@@ -102,8 +103,12 @@ struct ReplayStart: AsyncParsableCommand {
 
     /// The Replay that the flags ask for, checked as the node would check it.
     private func resource(broker: String) throws -> Resource {
-        let selection = try stretch.selection()
-        let filters = try FilterText.filters(selection.filters)
+        let filters: [DocumentNode]
+        do throws(FieldError) {
+            filters = try FilterText.filters(stretch.filters.texts)
+        } catch {
+            throw ValidationError("--filter: \(error.message)")
+        }
         // Its name is made by the node; a document that is read needs one.
         let metadata = DocumentNode.mapping([
             ("name", .string(name ?? "replay")), ("namespace", .string(place.namespace)),
@@ -111,8 +116,10 @@ struct ReplayStart: AsyncParsableCommand {
         ])
         let spec = DocumentNode.mapping([
             ("broker", .string(broker)), ("trigger", trigger.map { .string($0) }),
-            ("sink", to.map { .mapping([("uri", .string($0))]) }), ("from", selection.from.map { .string($0.text) }),
-            ("until", selection.until.map { .string($0.text) }), ("filters", filters.isEmpty ? nil : .sequence(filters)),
+            ("sink", to.map { .mapping([("uri", .string($0))]) }),
+            ("from", try stretch.from.map { .string(try $0.point("--from").text) }),
+            ("until", try stretch.until.map { .string(try $0.point("--until").text) }),
+            ("filters", filters.isEmpty ? nil : .sequence(filters)),
             ("rate", rate.map { .decimal($0) }), ("maxInFlight", maxInFlight.map { .integer($0) }),
         ])
         let kind = ResourceKind.replay

@@ -66,20 +66,9 @@ struct Why: AsyncParsableCommand {
 
     private func passport(at position: LogPoint, _ client: APIClient) async throws -> DocumentNode {
         let place = namespace ?? "default"
-        let path = APIPath.broker(place, try await brokerName(place, client), "events", position.text, "passport")
+        let broker = if let broker { broker } else { try await BrokerOptions.onlyName(in: place, client) }
+        let path = APIPath.broker(place, broker, "events", position.text, "passport")
         return try await client.call("GET", path.text)
-    }
-
-    /// What was given, or the only one that there is.
-    private func brokerName(_ namespace: String, _ client: APIClient) async throws -> String {
-        if let broker { return broker }
-        let names = try await client.list(.broker, namespace: namespace).map(\.metadata.name).sorted()
-        guard !names.isEmpty else { throw CommandFailure("there is no broker in namespace \(namespace)") }
-        guard names.count == 1 else {
-            throw CommandFailure(
-                "there are several brokers in namespace \(namespace): \(names.joined(separator: ", ")); name one with --broker")
-        }
-        return names[0]
     }
 
     private func show(_ found: DocumentNode) {
