@@ -99,6 +99,16 @@ struct LetterDesk {
     let namespace: String
     let broker: String
 
+    /// Where nothing was found: a trigger that is not there is likely misspelt.
+    func tellUnknown(trigger: String?) async throws {
+        guard let trigger else { return }
+        let known = try await client.list(.trigger, namespace: namespace).map(\.metadata.name)
+        guard !known.contains(trigger) else { return }
+        Console.printError([
+            "There is no trigger \(Printable.line(trigger)) in namespace \(namespace); apus get triggers lists them."
+        ])
+    }
+
     /// The letters that are named, once each was found; the first that is none is told with its reason.
     func named(_ positions: [String]) async throws -> [LetterView] {
         let listing = try await client.deadLetters(

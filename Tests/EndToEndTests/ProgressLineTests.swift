@@ -72,6 +72,10 @@ private func status(
                     "apus replay resume r -n shop goes on at 0:7",
                 ])
         #expect(end(ReplayStatus(state: .cancelled)) == ["r: cancelled, 0 delivered"])
+        let line = ProgressLine(name: "r", status: status(.completed, delivered: 3, failed: 1))
+        #expect(
+            line.remarks(broker: "b", namespace: "shop") == ["what failed is a dead letter: apus deadletters list -b b -n shop"])
+        #expect(ProgressLine(name: "r", status: status(.completed)).remarks(broker: "b", namespace: "default").isEmpty)
     }
 
     @Test(arguments: [
@@ -96,18 +100,20 @@ private func status(
     @Test func `counts, and shows a sample`() throws {
         let text = #"""
             {"kind":"ReplaySurvey","from":"0:1","until":"0:9","scanned":8,"matched":11,"byTrigger":{"orders":8,"gold":3},
-             "sample":[{"position":"0:1","time":"2026-11-21T10:30:00Z","id":"a","type":"t","source":"/s"},
+             "sample":[{"position":"0:1","time":"2026-11-21T10:30:00.123456789Z","id":"a","type":"t","source":"/s"},
                        {"position":"0:4","time":"2026-11-21T10:31:00Z","id":"b\nc","type":"order.created","source":"/s"}],
              "oldest":"2026-11-21T10:30:00Z","newest":"2026-11-21T10:33:00Z","excluded":{"unreadable":2,"redriven":0}}
             """#
         #expect(
             try lines(text) == [
-                "11 deliveries of the 8 events from 0:1 until 0:9 would be made (2026-11-21T10:30:00Z to 2026-11-21T10:33:00Z)",
+                "11 deliveries of the 8 events from 0:1 until 0:9 would be made (2026-11-21T10:30:00.000Z to "
+                    + "2026-11-21T10:33:00.000Z)",
                 "",
                 "TRIGGER  EVENTS", "orders   8", "gold     3", "", "left out: 2 unreadable", "", "The first of them:",
-                "POSITION  TIME                  ID   TYPE           SOURCE",
-                "0:1       2026-11-21T10:30:00Z  a    t              /s",
-                "0:4       2026-11-21T10:31:00Z  b c  order.created  /s", "", "Nothing was sent: leave out --dry-run to send.",
+                "POSITION  TIME                      TYPE           SOURCE  ID",
+                "0:1       2026-11-21T10:30:00.123Z  t              /s      a",
+                "0:4       2026-11-21T10:31:00.000Z  order.created  /s      b c", "",
+                "Nothing was sent: leave out --dry-run to send.",
             ])
     }
 
