@@ -103,10 +103,6 @@ public enum Limits {
     public static let replaysKeptDays = 7
     /// How long a replay that is stopped waits for what is in flight.
     public static let replayStopSeconds = 5
-    /// A range of at most this many records is counted before its replay begins, a longer one beside it.
-    public static let replayCountedAtOnceMax = 20_000
-    /// Events that a dry run shows.
-    public static let replaySampleMax = 10
     /// Outcomes of a replay that wait to become durable; at the bound it begins no attempt.
     public static let replayOutcomesMax = 8192
     /// How long a redrive goes by what it read of the dead letters' marks.
@@ -215,8 +211,6 @@ extension Limits {
         ("replaysRunningMax", "\(Limits.replaysRunningMax)", "replays"),
         ("replaysKeptDays", "\(Limits.replaysKeptDays)", "days"),
         ("replayStopSeconds", "\(Limits.replayStopSeconds)", "seconds"),
-        ("replayCountedAtOnceMax", "\(Limits.replayCountedAtOnceMax)", "records"),
-        ("replaySampleMax", "\(Limits.replaySampleMax)", "events"),
         ("replayOutcomesMax", "\(Limits.replayOutcomesMax)", "outcomes"),
         ("redrivePageMilliseconds", "\(Limits.redrivePageMilliseconds)", "milliseconds"),
         ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),

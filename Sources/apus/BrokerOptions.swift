@@ -18,7 +18,7 @@ struct BrokerOptions: ParsableArguments {
         if let broker { return broker }
         let names = try await client.list(.broker, namespace: namespace).map(\.metadata.name).sorted()
         switch names.count {
-        case 0: throw CommandFailure("there is no broker in namespace \(namespace)")
+        case 0: throw CommandFailure("there is no broker in namespace \(namespace); apus get brokers -A lists them")
         case 1: return names[0]
         default:
             throw CommandFailure(
@@ -42,7 +42,9 @@ struct StretchOptions: ParsableArguments {
 
     @OptionGroup var filters: FilterOptions
 
-    func validate() throws {
+    /// To be called where the command validates itself: thrown by a group of options, an error is taken for a wish for help
+    /// where a time such as -1h stands beside it.
+    func check() throws {
         _ = try from?.point("--from")
         _ = try until?.point("--until")
     }
@@ -75,7 +77,7 @@ struct FilterOptions: ParsableArguments {
             } catch {
                 let found = error.errors[0]
                 Console.printError(["Error: --filter \"\(Printable.line(text))\": \(found.message)"] + found.excerptLines)
-                throw ExitCode(1)
+                throw ExitCode.validationFailure
             }
         }
         return texts

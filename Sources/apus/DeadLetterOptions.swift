@@ -29,7 +29,8 @@ struct LetterOptions: ParsableArguments {
 
     @OptionGroup var filters: FilterOptions
 
-    func validate() throws {
+    /// To be called where the command validates itself: see ``StretchOptions/check()``.
+    func check() throws {
         if let reason, DeadLetter.Reason(rawValue: reason) == nil {
             let known = DeadLetter.Reason.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--reason \(reason): there are \(known)")
@@ -70,7 +71,9 @@ struct LetterTargets: ParsableArguments {
 
     private static let positionsMax = Limits.deadLetterPositionsMax
 
-    func validate() throws {
+    /// To be called where the command validates itself: see ``StretchOptions/check()``.
+    func check() throws {
+        try letters.check()
         for text in positions {
             guard case .position? = LogPoint(position: text) else {
                 throw ValidationError("\"\(text)\" is no position of a dead letter: one such as 0:12 is needed")

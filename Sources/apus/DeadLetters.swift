@@ -66,6 +66,7 @@ struct DeadLettersList: AsyncParsableCommand {
     private static let pageLetters = 500
 
     func validate() throws {
+        try letters.check()
         if let limit, limit < 1 { throw ValidationError("--limit must be at least 1, was \(limit)") }
         guard each || limit == nil && !all else { throw ValidationError("--limit and --all go with --each") }
     }

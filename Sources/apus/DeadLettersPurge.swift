@@ -38,6 +38,7 @@ struct DeadLettersPurge: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
+        try targets.check()
         guard state != "purged" else { throw ValidationError("--state purged: these are purged") }
         guard state == nil || targets.positions.isEmpty else {
             throw ValidationError("positions name the dead letters that are meant: leave out --state")

@@ -37,6 +37,8 @@ struct DeadLettersRedrive: AsyncParsableCommand {
 
     @OptionGroup var server: ServerOptions
 
+    func validate() throws { try targets.check() }
+
     func run() async throws {
         try await server.withClient { client in
             let desk = LetterDesk(client: client, namespace: broker.namespace, broker: try await broker.name(client))

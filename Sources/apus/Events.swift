@@ -49,6 +49,7 @@ struct EventsList: AsyncParsableCommand {
     private static let pageEvents = 500
 
     func validate() throws {
+        try stretch.check()
         guard limit >= 1 else { throw ValidationError("--limit must be at least 1, was \(limit)") }
     }
 

@@ -59,6 +59,7 @@ struct ReplayStart: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
+        try stretch.check()
         guard trigger == nil || to == nil else {
             throw ValidationError("--trigger and --to are both given, and a replay has one target: leave one out")
         }

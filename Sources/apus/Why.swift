@@ -90,7 +90,9 @@ struct Why: AsyncParsableCommand {
     private func brokerName(_ namespace: String, _ client: APIClient) async throws -> String {
         if let broker { return broker }
         let names = try await client.list(.broker, namespace: namespace).map(\.metadata.name).sorted()
-        guard !names.isEmpty else { throw CommandFailure("there is no broker in namespace \(namespace)") }
+        guard !names.isEmpty else {
+            throw CommandFailure("there is no broker in namespace \(namespace); apus get brokers -A lists them")
+        }
         guard names.count == 1 else {
             throw CommandFailure(
                 "there are several brokers in namespace \(namespace): \(names.joined(separator: ", ")); name one with --broker")

@@ -108,6 +108,8 @@ import Testing
         #expect(verdict.letter?.fate == "its dead letter sink http://dead.example/ has not got it yet")
         #expect(verdict.hints == ["apus deadletters show 0:0 -b default", "apus deadletters redrive 0:0 -b default"])
 
+        #expect(try await scene.passport(0).summary.hasSuffix("; `a` gave up on it."))
+
         scene.trace("a", 0, 1, .delivered, in: .dead)
         scene.trace("replay/fix", 0, 1, .delivered, in: .dead)
         scene.entry(
@@ -117,6 +119,7 @@ import Testing
             verdict.letter?.fate
                 == "redriven by fix on 2026-11-21T10:00:01.000Z; its dead letter sink http://dead.example/ took it")
         #expect(verdict.letter?.redrives.map(\.name) == ["fix"])
+        #expect(try await scene.passport(0).summary.hasSuffix("; `a` gave up on it, and got it by a redrive."))
         #expect(verdict.hints == ["apus deadletters show 0:0 -b default"])
     }
 

@@ -92,6 +92,26 @@ private func status(
     }
 }
 
+@Suite struct `An event that nobody knows` {
+    @Test func `is told with what was looked at, and what is trimmed`() throws {
+        let text = #"""
+            {"passports":[],"positions":[],"refusals":[],"refusalsSince":"2026-11-21T10:00:00Z","searched":[
+             {"namespace":"default","broker":"a","oldest":"0:0","next":"0:9"},
+             {"namespace":"default","broker":"b","oldest":"0:15","next":"0:20"},
+             {"namespace":"shop","broker":"c","oldest":"0:7","next":"0:7"},
+             {"namespace":"shop","broker":"d","oldest":"0:0","next":"0:0"}]}
+            """#
+        #expect(
+            PassportText.unknown("e1", try JSONReader.document(Array(text.utf8)), position: nil) == [
+                "No event with the id e1 is in the log, and none was refused since 2026-11-21T10:00:00.000Z.",
+                "Looked at, from the oldest event that is kept to the newest:", "  default/a  from 0:0, before 0:9",
+                "  default/b  from 0:15, before 0:20; what was older is trimmed",
+                "  shop/c     no events; what was older is trimmed",
+                "  shop/d     no events",
+            ])
+    }
+}
+
 @Suite struct `The survey of a replay` {
     private func lines(_ json: String) throws -> [String] {
         SurveyReport(document: try JSONReader.document(Array(json.utf8))).lines
