@@ -21,8 +21,10 @@ extension Passport {
 
     private var others: [String] {
         var sentences: [String] = []
+        let redriven = triggers.filter(\.isRedriven).map(\.name)
+        if !redriven.isEmpty { sentences.append("\(PassportSentence.names(redriven)) gave up on it, and got it by a redrive") }
         for (verdicts, says) in Self.groups {
-            let names = triggers.filter { verdicts.contains($0.verdict) }.map(\.name)
+            let names = triggers.filter { verdicts.contains($0.verdict) && !$0.isRedriven }.map(\.name)
             if !names.isEmpty { sentences.append(says(PassportSentence.names(names))) }
         }
         if unlisted > 0 { sentences.append("\(unlisted) \(triggers.isEmpty ? "" : "more ")filtered it out") }
@@ -42,6 +44,10 @@ extension Passport {
         ([.removed], { "\($0) was removed" }),
         ([.filtered], { "\($0) filtered it out" }),
     ]
+}
+
+extension TriggerPassport {
+    fileprivate var isRedriven: Bool { verdict == .dead && letter?.mark?.state == .redriven }
 }
 
 extension TriggerPassport.Verdict {

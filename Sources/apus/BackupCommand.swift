@@ -8,9 +8,11 @@ struct BackupCommand: ParsableCommand {
         commandName: "backup",
         abstract: "Copy a node's data, while it runs or stands still.",
         discussion: """
-            Reads the data directory itself, so it is run where the node runs, by a user who may read it. Every event that was
-            answered 202 before the backup began is in it, with cursors, parked retries, dead letters and resources. The node goes
-            on; its write-ahead logs grow by what it writes meanwhile. The copy appears under its name once it is whole.
+            Reads the data directory itself, so it is run where the node runs, by a user
+            who may read it. Every event that was answered 202 before the backup began
+            is in it, with cursors, parked retries, dead letters and resources. The node
+            goes on; its write-ahead logs grow by what it writes meanwhile. The copy
+            appears under its name once it is whole.
 
             EXAMPLES
               apus backup --data /var/lib/apus --to /backup/apus-2026-11-21
@@ -51,8 +53,9 @@ struct RestoreCommand: ParsableCommand {
         commandName: "restore",
         abstract: "Put a backup into a new data directory, and check it.",
         discussion: """
-            The backup is checked first, and then what was written: every byte, each file's structure, every record. A directory
-            that holds anything is refused, and so is one that a node uses.
+            The backup is checked first, and then what was written: every byte, each
+            file's structure, every record. A directory that holds anything is refused,
+            and so is one that a node uses.
 
             EXAMPLES
               apus restore /backup/apus-2026-11-21 --data /var/lib/apus

@@ -47,7 +47,8 @@ struct StretchOptions: ParsableArguments {
 
     @OptionGroup var filters: FilterOptions
 
-    /// For the command's own `validate`: an error that is thrown while a group is read makes `-1h` ask for help.
+    /// To be called where the command validates itself: thrown by a group of options, an error is taken for a wish for help
+    /// where a time such as -1h stands beside it.
     func check() throws {
         _ = try from?.point("--from")
         _ = try until?.point("--until")
@@ -81,7 +82,7 @@ struct FilterOptions: ParsableArguments {
             } catch {
                 let found = error.errors[0]
                 Console.printError(["Error: --filter \"\(Printable.line(text))\": \(found.message)"] + found.excerptLines)
-                throw ExitCode(1)
+                throw ExitCode.validationFailure
             }
         }
         return texts

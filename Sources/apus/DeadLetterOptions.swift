@@ -29,7 +29,7 @@ struct LetterOptions: ParsableArguments {
 
     @OptionGroup var filters: FilterOptions
 
-    /// For the command's own `validate`: an error that is thrown while a group is read makes `-1h` ask for help.
+    /// To be called where the command validates itself: see ``StretchOptions/check()``.
     func check() throws {
         if let reason, DeadLetter.Reason(rawValue: reason) == nil {
             let known = DeadLetter.Reason.allCases.map(\.rawValue).joined(separator: ", ")
@@ -71,6 +71,7 @@ struct LetterTargets: ParsableArguments {
 
     private static let positionsMax = Limits.deadLetterPositionsMax
 
+    /// To be called where the command validates itself: see ``StretchOptions/check()``.
     func check() throws {
         try letters.check()
         for text in positions {
@@ -100,6 +101,16 @@ struct LetterDesk {
     let client: APIClient
     let namespace: String
     let broker: String
+
+    /// Where nothing was found: a trigger that is not there is likely misspelt.
+    func tellUnknown(trigger: String?) async throws {
+        guard let trigger else { return }
+        let known = try await client.list(.trigger, namespace: namespace).map(\.metadata.name)
+        guard !known.contains(trigger) else { return }
+        Console.printError([
+            "There is no trigger \(Printable.line(trigger)) in namespace \(namespace); apus get triggers lists them."
+        ])
+    }
 
     /// The letters that are named, once each was found; the first that is none is told with its reason.
     func named(_ positions: [String]) async throws -> [LetterView] {

@@ -7,8 +7,9 @@ struct DeadLetters: AsyncParsableCommand {
         commandName: "deadletters",
         abstract: "Work the events that triggers gave up on: list, show, redrive, edit, purge.",
         discussion: """
-            A dead letter stands in the dead stream of its broker, with positions of its own, until retention takes it. What
-            comes of it is marked beside it; the record itself never changes.
+            A dead letter stands in the dead stream of its broker, with positions of its
+            own, until retention takes it. What comes of it is marked beside it; the
+            record itself never changes.
 
             EXAMPLES
               apus deadletters list
@@ -28,8 +29,9 @@ struct DeadLettersList: AsyncParsableCommand {
         commandName: "list",
         abstract: "List dead letters by trigger, reason and kind of error, or one by one.",
         discussion: """
-            Listed is what still wants attention: neither redriven, edited nor purged. ERROR is the answer's first line with
-            numbers, ids and times put aside, so that errors of one kind are one line.
+            Listed is what still wants attention: neither redriven, edited nor purged.
+            ERROR is the answer's first line with numbers, ids and times put aside, so
+            that errors of one kind are one line.
 
             EXAMPLES
               apus deadletters list
@@ -73,11 +75,13 @@ struct DeadLettersList: AsyncParsableCommand {
         let selection = try letters.selection(state: state)
         try await server.withClient { client in
             let desk = LetterDesk(client: client, namespace: broker.namespace, broker: try await broker.name(client))
-            if each { try await list(desk, selection) } else { try await group(desk, selection) }
+            let isEmpty = each ? try await list(desk, selection) : try await group(desk, selection)
+            if isEmpty { try await desk.tellUnknown(trigger: letters.trigger) }
         }
     }
 
-    private func group(_ desk: LetterDesk, _ selection: LetterSelection) async throws {
+    /// Whether there are none.
+    private func group(_ desk: LetterDesk, _ selection: LetterSelection) async throws -> Bool {
         let tally = try await desk.client.deadLetterTally(namespace: desk.namespace, broker: desk.broker, selection)
         let documents = tally.groups.map(\.document)
         switch output {
@@ -85,20 +89,25 @@ struct DeadLettersList: AsyncParsableCommand {
         case .jsonl: Console.print(documents.map { $0.json() })
         case .yaml: Console.print([documents.isEmpty ? "[]" : DocumentLines.yaml(documents)])
         case .table:
-            guard let first = tally.groups.first else { return Console.printError([nothing]) }
+            guard let first = tally.groups.first else {
+                Console.printError([nothing])
+                break
+            }
             Console.print(LetterTable.lines(of: tally))
             Console.printError([
                 "\(LetterTable.count(tally)). `apus deadletters list --each` shows them one by one, "
                     + "`apus deadletters show \(first.sample)` one of them."
             ])
         }
+        return tally.groups.isEmpty
     }
 
     private var nothing: String {
         state == nil ? "No dead letters that want attention; --state all lists the others." : "No dead letters found."
     }
 
-    private func list(_ desk: LetterDesk, _ selection: LetterSelection) async throws {
+    /// Whether there are none.
+    private func list(_ desk: LetterDesk, _ selection: LetterSelection) async throws -> Bool {
         let most = all ? Int.max : limit ?? 20
         var found: [LetterView] = [], cursor: String?, shown = 0
         repeat {
@@ -112,14 +121,18 @@ struct DeadLettersList: AsyncParsableCommand {
         } while cursor != nil && shown < most
         let documents = found.map(\.document)
         switch output {
-        case .jsonl: return
+        case .jsonl: break
         case .json: Console.print([documents.isEmpty ? "[]" : DocumentLines.json(documents)])
         case .yaml: Console.print([documents.isEmpty ? "[]" : DocumentLines.yaml(documents)])
         case .table:
-            guard !found.isEmpty else { return Console.printError([nothing]) }
+            guard !found.isEmpty else {
+                Console.printError([nothing])
+                break
+            }
             Console.print(LetterTable.lines(of: found))
             if cursor != nil { Console.printError(["There may be more: --limit N, or --all."]) }
         }
+        return shown == 0
     }
 }
 

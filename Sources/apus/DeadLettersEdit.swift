@@ -8,8 +8,10 @@ struct DeadLettersEdit: AsyncParsableCommand {
         commandName: "edit",
         abstract: "Make a changed copy of a dead letter, to be redriven in its place.",
         discussion: """
-            The record itself never changes: the copy stands beside it, with the extension attribute apusoriginal, which names
-            the event's position. Without --set, --unset and --data, the event is opened in $VISUAL or $EDITOR as JSON.
+            The record itself never changes: the copy stands beside it, with the
+            extension attribute apusoriginal, which names the event's position. Without
+            --set, --unset and --data, the event is opened in $VISUAL or $EDITOR as
+            JSON.
 
             EXAMPLES
               apus deadletters edit 0:12

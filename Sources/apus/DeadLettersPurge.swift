@@ -7,8 +7,9 @@ struct DeadLettersPurge: AsyncParsableCommand {
         commandName: "purge",
         abstract: "Put dead letters aside for good: they are neither listed nor redriven any more.",
         discussion: """
-            The plan comes first, with how many are meant; then it is asked. What is purged leaves the disk with the retention
-            of the dead stream. Without --state, what still wants attention is meant.
+            The plan comes first, with how many are meant; then it is asked. What is
+            purged leaves the disk with the retention of the dead stream. Without
+            --state, what still wants attention is meant.
 
             EXAMPLES
               apus deadletters purge 0:12 0:15
@@ -59,9 +60,10 @@ struct DeadLettersPurge: AsyncParsableCommand {
                 let plan = DocumentNode.mapping([
                     ("count", .integer(tally.count)), ("groups", .sequence(tally.groups.map(\.document))),
                 ])
-                return Console.print(
-                    output == .json
-                        ? [plan.json(pretty: true)] : dryRun ? ["Nothing was purged: leave out --dry-run to purge."] : [])
+                let note = dryRun && tally.count > 0 ? ["Nothing was purged: leave out --dry-run to purge."] : []
+                Console.print(output == .json ? [plan.json(pretty: true)] : note)
+                if tally.count == 0 { try await desk.tellUnknown(trigger: targets.letters.trigger) }
+                return
             }
             let question = "Purge \(tally.count == 1 ? "1 dead letter" : "\(tally.count) dead letters") for good?"
             guard try Confirmation.ask(question, isGiven: yes) else { return Console.printError(["Nothing was purged."]) }

@@ -7,12 +7,13 @@ struct DeadLettersRedrive: AsyncParsableCommand {
         commandName: "redrive",
         abstract: "Deliver dead letters again to the triggers that gave up on them.",
         discussion: """
-            The plan comes first, with how many are meant; then it is asked. Each letter is delivered by its trigger's own
-            policy, and marked with what came of it; those that fail again can be redriven again. A redrive is a Replay:
-            apus replay list shows it, and it goes on where it was after a restart.
+            The plan comes first, with how many are meant; then it is asked. Each letter
+            is delivered by its trigger's own policy, and marked with what came of it;
+            those that fail again can be redriven again. A redrive is a Replay: apus
+            replay list shows it, and it goes on where it was after a restart.
 
-            Exit code 0 once all are delivered or tried, 1 where the redrive failed or was cancelled, 130 after Ctrl-C, which
-            ends the watching alone.
+            Exit code 0 once all are delivered or tried, 1 where the redrive failed or
+            was cancelled, 130 after Ctrl-C, which ends the watching alone.
 
             EXAMPLES
               apus deadletters redrive 0:12
@@ -45,7 +46,7 @@ struct DeadLettersRedrive: AsyncParsableCommand {
             if output == .text { Console.print(plan.lines) }
             guard plan.count > 0 else {
                 if output == .json { Console.print([plan.document.json(pretty: true)]) }
-                return
+                return try await desk.tellUnknown(trigger: targets.letters.trigger)
             }
             let replay = try redrive.replay(plan, in: desk, targets.letters)
             if dryRun {
@@ -71,13 +72,14 @@ struct DeadLettersRedrive: AsyncParsableCommand {
 
 /// How a redrive is run.
 struct RedriveOptions: ParsableArguments {
-    @Option(help: "Letters a second at most.")
+    @Option(help: ArgumentHelp("Letters a second at most.", valueName: "N"))
     var rate: Double?
 
-    @Option(help: "Deliveries at once, 1 to 256; 1 keeps the order of the dead stream strictly.")
+    @Option(
+        help: ArgumentHelp("Deliveries at once, 1 to 256; 1 keeps the order of the dead stream strictly.", valueName: "N"))
     var maxInFlight: Int?
 
-    @Option(help: "The redrive's name; made by the node where it is not given.")
+    @Option(help: ArgumentHelp("The redrive's name; made by the node where it is not given.", valueName: "NAME"))
     var name: String?
 
     @Flag(help: "Begin, and do not wait for the end.")

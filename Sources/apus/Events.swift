@@ -16,8 +16,8 @@ struct EventsList: AsyncParsableCommand {
         commandName: "list",
         abstract: "List events of a broker's log, the newest first.",
         discussion: """
-            Times are those at which the log took the events, in UTC. A point is a position, or a time; days begin at midnight
-            where you are.
+            Times are those at which the log took the events, in UTC. A point is a
+            position, or a time; days begin at midnight where you are.
 
             EXAMPLES
               apus events list
@@ -93,7 +93,7 @@ struct EventsGet: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("Where it stands, or its id.", valueName: "POSITION|ID"))
     var event: String
 
-    @Flag(name: .customLong("id"), help: "Take digits, too, for an id.")
+    @Flag(name: .customLong("id"), help: "It is an id, although it reads as a position.")
     var isID = false
 
     @Flag(name: .customLong("data"), help: "The event's data alone, byte for byte.")
@@ -125,9 +125,12 @@ struct EventsGet: AsyncParsableCommand {
 
     /// Where the event stands. Of several with an id it is the newest, and the others are told.
     private func position(_ client: APIClient, _ name: String) async throws -> String {
-        if !isID, case .position? = LogPoint(position: event) { return event }
+        let isPosition = !isID && LogPoint(position: event) != nil
+        // Digits alone may be either, and an id is what people have.
+        if isPosition, event.utf8.contains(UInt8(ascii: ":")) { return event }
         let found = try await client.events(namespace: broker.namespace, broker: name, id: event, limit: 20).events
         guard let newest = found.first else {
+            if isPosition { return event }
             throw CommandFailure("no event of broker \(name) has the id \(Printable.line(event))")
         }
         if found.count > 1 {

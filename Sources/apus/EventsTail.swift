@@ -8,7 +8,8 @@ struct EventsTail: AsyncParsableCommand {
         commandName: "tail",
         abstract: "Follow a broker's log: events as they come, from now on or from any point.",
         discussion: """
-            Each event comes once and in the order of the log, also where the connection is cut and made again. Ctrl-C ends it.
+            Each event comes once and in the order of the log, also where the connection
+            is cut and made again. Ctrl-C ends it.
 
             EXAMPLES
               apus events tail

@@ -61,7 +61,7 @@ struct LetterText {
         if case .number(let status)? = mark["status"]?.content, status != "0", text("state").hasSuffix("failed") {
             words += ", status \(status)"
         }
-        if let text = mark["text"]?.text, !text.isEmpty { words += ": \(text)" }
+        if let text = mark["text"]?.text, !text.isEmpty { words += ": \(Printable.words(text))" }
         return words
     }
 
@@ -88,7 +88,8 @@ struct LetterText {
     /// Text as it is, anything else in hexadecimal.
     private static func shown(_ answer: DocumentNode) -> [String] {
         if let text = answer["text"]?.text {
-            let lines = Printable.lines(text)
+            var lines = Printable.lines(text)
+            if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
             return lines.prefix(answerLinesMax) + (lines.count > answerLinesMax ? ["… \(lines.count) lines in all"] : [])
         }
         let bytes = Array(Data(base64Encoded: answer["base64"]?.text ?? "") ?? Data())
@@ -109,18 +110,17 @@ struct LetterText {
             }
         }
         let answer = attempt["answer"]?["text"]?.text ?? (attempt["answer"] == nil ? "" : "bytes that are no text")
-        let microseconds = Int(text("microseconds")) ?? 0
-        let took = microseconds < 10_000 ? "\(microseconds) µs" : "\(microseconds / 1000) ms"
+        let took = DurationText.rounded(.microseconds(Int64(text("microseconds")) ?? 0))
         let ending: String =
             switch text("ending") {
-            case "retry": "retry at \(text("nextAttemptTime"))"
+            case "retry": "retry at \(EventTable.milliseconds(text("nextAttemptTime")))"
             case "replied": "replied \(text("reply"))"
             case "dead": "dead letter \(text("deadLetter"))"
             case let other: other
             }
         return [
             Printable.cell(reader ?? text("reader")), text("attempt"), EventTable.milliseconds(text("time")), took,
-            text("status") == "0" ? "-" : text("status"), ending, Printable.cell(answer),
+            text("status") == "0" ? "-" : text("status"), ending, Printable.words(answer),
         ]
     }
 }

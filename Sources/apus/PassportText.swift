@@ -27,7 +27,8 @@ enum PassportText {
         lines.append("Looked at, from the oldest event that is kept to the newest:")
         let rows = places.map { place in
             let isEmpty = place.string("oldest") == place.string("next")
-            let range = isEmpty ? "no events" : "from \(place.string("oldest")), before \(place.string("next"))"
+            let older = place.string("oldest").hasSuffix(":0") ? "" : "; what was older is trimmed"
+            let range = isEmpty ? "no events\(older)" : "from \(place.string("oldest")), before \(place.string("next"))\(older)"
             return ["  \(place.string("namespace"))/\(place.string("broker"))", place["problem"]?.text ?? range]
         }
         return lines + Console.columns(rows)
@@ -122,7 +123,7 @@ enum PassportText {
             let answer = attempt["answer"]?["text"]?.text ?? (attempt["answer"] == nil ? "" : "bytes that are no text")
             return [
                 "\(indent)\(attempt["attempt"]?.number ?? "")", time(attempt, "time"), status == "0" ? "---" : status,
-                DurationText.rounded(.microseconds(took)), Printable.cell(answer),
+                DurationText.rounded(.microseconds(took)), Printable.words(answer),
             ]
         }
         return Console.columns(rows)

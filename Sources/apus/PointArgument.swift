@@ -23,6 +23,9 @@ struct PointArgument: ExpressibleByArgument {
         read = LogPoint(text, now: now, midnight: Timestamp(nanoseconds: midnight * 1_000_000_000))
     }
 
+    /// As it was written, for the help of a command.
+    var defaultValueDescription: String { text }
+
     static var hourAgo: PointArgument { PointArgument("1h", now: .now, zone: .current) }
 
     /// The point, which depends on no clock any more.

@@ -52,6 +52,13 @@ struct ProgressLine: Equatable {
         return lines
     }
 
+    /// Where something failed: what shows why.
+    func remarks(broker: String, namespace: String) -> [String] {
+        guard status.failed > 0 else { return [] }
+        let place = namespace == "default" ? broker : "\(broker) -n \(namespace)"
+        return ["what failed is a dead letter: apus deadletters list -b \(place)"]
+    }
+
     private var isMoving: Bool { status.state == .running }
 
     private var percent: String? {

@@ -28,7 +28,9 @@ struct ReplayStart: AsyncParsableCommand {
 
     @OptionGroup var place: BrokerOptions
 
-    @Option(help: "Send to this trigger alone, through its own filter.")
+    @Option(
+        name: [.customShort("t"), .long],
+        help: ArgumentHelp("Send to this trigger alone, through its own filter.", valueName: "NAME"))
     var trigger: String?
 
     @Option(help: ArgumentHelp("Send here instead of to triggers.", valueName: "URL"))
@@ -36,13 +38,13 @@ struct ReplayStart: AsyncParsableCommand {
 
     @OptionGroup var stretch: StretchOptions
 
-    @Option(help: "Events a second at most.")
+    @Option(help: ArgumentHelp("Events a second at most.", valueName: "N"))
     var rate: Double?
 
-    @Option(help: "Deliveries at once, 1 to 256; 1 keeps the order of the log strictly.")
+    @Option(help: ArgumentHelp("Deliveries at once, 1 to 256; 1 keeps the order of the log strictly.", valueName: "N"))
     var maxInFlight: Int?
 
-    @Option(help: "The replay's name; made by the node where it is not given.")
+    @Option(help: ArgumentHelp("The replay's name; made by the node where it is not given.", valueName: "NAME"))
     var name: String?
 
     @Flag(help: "Count what would be sent and show a sample; nothing is sent.")

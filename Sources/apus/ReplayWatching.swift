@@ -45,6 +45,7 @@ struct ReplayWatching {
         case .over(let replay):
             let line = ProgressLine(name: name, status: replay.status)
             Console.print(isJSON ? [replay.document().json(pretty: true)] : line.end(place: place))
+            if !isJSON { Console.printError(line.remarks(broker: replay.spec.broker, namespace: namespace)) }
             if replay.status.state != .completed { throw ExitCode(1) }
         }
     }

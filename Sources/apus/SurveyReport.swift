@@ -14,8 +14,8 @@ struct SurveyReport {
             lines += ["", "left out: " + left.map { "\($0.text) \($0.name)" }.joined(separator: ", ")]
         }
         guard case .sequence(let sample)? = document["sample"]?.content, !sample.isEmpty else { return lines + [foot] }
-        let columns = ["position", "time", "id", "type", "source", "subject", "trigger", "reason"]
-        let rows = sample.map { event in columns.map { Self.cell(event[$0]) } }
+        let columns = ["position", "time", "type", "source", "subject", "id", "trigger", "reason"]
+        let rows = sample.map { event in columns.map { $0 == "time" ? Self.moment(event[$0]) : Self.cell(event[$0]) } }
         // A column that no event fills says nothing.
         let shown = columns.indices.filter { index in rows.contains { !$0[index].isEmpty } }
         let isWhole = "\(sample.count)" == Self.text(document["matched"])
@@ -35,7 +35,7 @@ struct SurveyReport {
             members("byTrigger").count > 1
             ? "\(matched) deliveries of the \(range) would be made" : "\(matched) of the \(range) would be sent"
         guard let oldest = document["oldest"]?.text, let newest = document["newest"]?.text else { return text }
-        return "\(text) (\(oldest) to \(newest))"
+        return "\(text) (\(EventTable.milliseconds(oldest)) to \(EventTable.milliseconds(newest)))"
     }
 
     private func number(_ name: String) -> String {
@@ -53,6 +53,11 @@ struct SurveyReport {
         case .string(let text), .number(let text): text
         default: ""
         }
+    }
+
+    private static func moment(_ node: DocumentNode?) -> String {
+        let text = text(node)
+        return text.isEmpty ? "" : EventTable.milliseconds(text)
     }
 
     /// One line, whatever the event has in it.

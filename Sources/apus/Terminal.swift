@@ -31,6 +31,11 @@ enum Printable {
         return shown.count > cellWidth ? shown.prefix(cellWidth - 1) + "…" : shown
     }
 
+    /// A text of several lines as a cell: its words with one space between them.
+    static func words(_ text: String) -> String {
+        cell(text.split { $0.isWhitespace }.joined(separator: " "))
+    }
+
     static func line(_ text: String) -> String {
         var shown = ""
         for scalar in text.unicodeScalars {

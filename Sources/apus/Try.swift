@@ -7,7 +7,8 @@ struct Try: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ask what the filter of a trigger would have matched in a broker's log.",
         discussion: """
-            The triggers need not be applied. Only their filters are asked, of the events that the log still has.
+            The triggers need not be applied. Only their filters are asked, of the
+            events that the log still has.
 
             EXAMPLES
               apus try -f trigger.yaml --since 1h

@@ -108,6 +108,8 @@ import Testing
         #expect(verdict.letter?.fate == "its dead letter sink http://dead.example/ has not got it yet")
         #expect(verdict.hints == ["apus deadletters show 0:0 -b default", "apus deadletters redrive 0:0 -b default"])
 
+        #expect(try await scene.passport(0).summary.hasSuffix("; `a` gave up on it."))
+
         scene.trace("a", 0, 1, .delivered, in: .dead)
         scene.trace("replay/fix", 0, 1, .delivered, in: .dead)
         scene.entry(
@@ -117,6 +119,7 @@ import Testing
             verdict.letter?.fate
                 == "redriven by fix on 2026-11-21T10:00:01.000Z; its dead letter sink http://dead.example/ took it")
         #expect(verdict.letter?.redrives.map(\.name) == ["fix"])
+        #expect(try await scene.passport(0).summary.hasSuffix("; `a` gave up on it, and got it by a redrive."))
         #expect(verdict.hints == ["apus deadletters show 0:0 -b default"])
     }
 
@@ -238,6 +241,7 @@ import Testing
         scene.trace("a", 0, 1, status: 503, text: "\u{1b}[2J\"", .retry(dueAt: PassportScene.start))
         let text = try await scene.passport(0).document.json()
         #expect(try JSONReader.document(Array(text.utf8)).json() == text)
-        #expect(text.contains(#""text":" [2J\"""#))
+        // What is not fit for a terminal is no text.
+        #expect(text.contains(#""answer":{"base64":"G1sySiI="}"#))
     }
 }

@@ -72,6 +72,10 @@ private func status(
                     "apus replay resume r -n shop goes on at 0:7",
                 ])
         #expect(end(ReplayStatus(state: .cancelled)) == ["r: cancelled, 0 delivered"])
+        let line = ProgressLine(name: "r", status: status(.completed, delivered: 3, failed: 1))
+        #expect(
+            line.remarks(broker: "b", namespace: "shop") == ["what failed is a dead letter: apus deadletters list -b b -n shop"])
+        #expect(ProgressLine(name: "r", status: status(.completed)).remarks(broker: "b", namespace: "default").isEmpty)
     }
 
     @Test(arguments: [
@@ -88,6 +92,26 @@ private func status(
     }
 }
 
+@Suite struct `An event that nobody knows` {
+    @Test func `is told with what was looked at, and what is trimmed`() throws {
+        let text = #"""
+            {"passports":[],"positions":[],"refusals":[],"refusalsSince":"2026-11-21T10:00:00Z","searched":[
+             {"namespace":"default","broker":"a","oldest":"0:0","next":"0:9"},
+             {"namespace":"default","broker":"b","oldest":"0:15","next":"0:20"},
+             {"namespace":"shop","broker":"c","oldest":"0:7","next":"0:7"},
+             {"namespace":"shop","broker":"d","oldest":"0:0","next":"0:0"}]}
+            """#
+        #expect(
+            PassportText.unknown("e1", try JSONReader.document(Array(text.utf8)), position: nil) == [
+                "No event with the id e1 is in the log, and none was refused since 2026-11-21T10:00:00.000Z.",
+                "Looked at, from the oldest event that is kept to the newest:", "  default/a  from 0:0, before 0:9",
+                "  default/b  from 0:15, before 0:20; what was older is trimmed",
+                "  shop/c     no events; what was older is trimmed",
+                "  shop/d     no events",
+            ])
+    }
+}
+
 @Suite struct `The survey of a replay` {
     private func lines(_ json: String) throws -> [String] {
         SurveyReport(document: try JSONReader.document(Array(json.utf8))).lines
@@ -96,18 +120,20 @@ private func status(
     @Test func `counts, and shows a sample`() throws {
         let text = #"""
             {"kind":"ReplaySurvey","from":"0:1","until":"0:9","scanned":8,"matched":11,"byTrigger":{"orders":8,"gold":3},
-             "sample":[{"position":"0:1","time":"2026-11-21T10:30:00Z","id":"a","type":"t","source":"/s"},
+             "sample":[{"position":"0:1","time":"2026-11-21T10:30:00.123456789Z","id":"a","type":"t","source":"/s"},
                        {"position":"0:4","time":"2026-11-21T10:31:00Z","id":"b\nc","type":"order.created","source":"/s"}],
              "oldest":"2026-11-21T10:30:00Z","newest":"2026-11-21T10:33:00Z","excluded":{"unreadable":2,"redriven":0}}
             """#
         #expect(
             try lines(text) == [
-                "11 deliveries of the 8 events from 0:1 until 0:9 would be made (2026-11-21T10:30:00Z to 2026-11-21T10:33:00Z)",
+                "11 deliveries of the 8 events from 0:1 until 0:9 would be made (2026-11-21T10:30:00.000Z to "
+                    + "2026-11-21T10:33:00.000Z)",
                 "",
                 "TRIGGER  EVENTS", "orders   8", "gold     3", "", "left out: 2 unreadable", "", "The first of them:",
-                "POSITION  TIME                  ID   TYPE           SOURCE",
-                "0:1       2026-11-21T10:30:00Z  a    t              /s",
-                "0:4       2026-11-21T10:31:00Z  b c  order.created  /s", "", "Nothing was sent: leave out --dry-run to send.",
+                "POSITION  TIME                      TYPE           SOURCE  ID",
+                "0:1       2026-11-21T10:30:00.123Z  t              /s      a",
+                "0:4       2026-11-21T10:31:00.000Z  order.created  /s      b c", "",
+                "Nothing was sent: leave out --dry-run to send.",
             ])
     }
 

@@ -49,6 +49,9 @@ import Testing
         let byPosition = try await why(["0:1", "-o", "json"], apus), byID = try await why(["0", "--id", "-o", "json"], apus)
         #expect(try field("id", of: byPosition) == ["twice"])
         #expect(try field("id", of: byID) == ["0"])
+        // Digits are an id where one is that, and else a position.
+        #expect(try field("id", of: try await why(["0", "-o", "json"], apus)) == ["0"])
+        #expect(try field("position", of: try await why(["2", "-o", "json"], apus)) == ["0:2"])
         #expect(try field("position", of: try await why(["twice", "-o", "json"], apus)) == ["0:1", "0:2"])
         let path = "/v1/namespaces/default/brokers/default/events"
         let route = try await HTTPExchange.send(port: apus.adminPort, path: "\(path)/0:2/passport")
