@@ -108,25 +108,28 @@ package struct LetterTally: Sendable {
             from = part["from"]?.text ?? ""
             until = part["until"]?.text ?? ""
         }
-        count += part["count"]?.whole ?? 0
-        others += part["others"]?.whole ?? 0
-        damaged += part["damaged"]?.whole ?? 0
+        count += part["count"]?.wholeNumber() ?? 0
+        others += part["others"]?.wholeNumber() ?? 0
+        damaged += part["damaged"]?.wholeNumber() ?? 0
         for node in part["groups"]?.items ?? [] {
-            let new = LetterGroup(
-                trigger: node["trigger"]?.text ?? "", reason: node["reason"]?.text ?? "", status: node["status"]?.whole ?? 0,
-                error: node["error"]?.text ?? "", count: node["count"]?.whole ?? 0, firstTime: node["firstTime"]?.text ?? "",
-                lastTime: node["lastTime"]?.text ?? "", sample: node["sample"]?.text ?? "")
-            let same = groups.firstIndex {
-                ($0.trigger, $0.reason, $0.status, $0.error) == (new.trigger, new.reason, new.status, new.error)
-            }
-            guard let same else {
-                groups.append(new)
-                continue
-            }
-            // Parts go back in time.
-            groups[same].count += new.count
-            groups[same].firstTime = new.firstTime
+            add(
+                LetterGroup(
+                    trigger: node["trigger"]?.text ?? "", reason: node["reason"]?.text ?? "",
+                    status: node["status"]?.wholeNumber() ?? 0,
+                    error: node["error"]?.text ?? "", count: node["count"]?.wholeNumber() ?? 0,
+                    firstTime: node["firstTime"]?.text ?? "",
+                    lastTime: node["lastTime"]?.text ?? "", sample: node["sample"]?.text ?? ""))
         }
+    }
+
+    /// Adds letters of one kind that are older than all that were added.
+    package mutating func add(_ older: LetterGroup) {
+        let same = groups.firstIndex {
+            ($0.trigger, $0.reason, $0.status, $0.error) == (older.trigger, older.reason, older.status, older.error)
+        }
+        guard let same else { return groups.append(older) }
+        groups[same].count += older.count
+        groups[same].firstTime = older.firstTime
     }
 }
 
@@ -136,8 +139,8 @@ package struct LetterView: Sendable, Equatable {
 
     package init(_ document: DocumentNode) { self.document = document }
 
-    package func text(_ name: String) -> String { document[name]?.plain ?? "" }
-    package func event(_ name: String) -> String { document["event"]?[name]?.plain ?? "" }
+    package func text(_ name: String) -> String { document[name]?.plainText ?? "" }
+    package func event(_ name: String) -> String { document["event"]?[name]?.plainText ?? "" }
 }
 
 package struct LetterListing: Sendable {
@@ -195,30 +198,9 @@ extension APIClient {
                 ("all", .boolean(true)), ("confirm", .boolean(true)), ("cursor", cursor.map { .string($0) }),
             ]
             let part = try await call("POST", path, body: selection.body(more))
-            purged += part["purged"]?.whole ?? 0
+            purged += part["purged"]?.wholeNumber() ?? 0
             cursor = part["cursor"]?.text
         } while cursor != nil
         return purged
-    }
-}
-
-extension DocumentNode {
-    fileprivate var items: [DocumentNode]? {
-        guard case .sequence(let items) = content else { return nil }
-        return items
-    }
-
-    fileprivate var whole: Int? {
-        guard case .number(let text) = content else { return nil }
-        return Int(text)
-    }
-
-    /// A value in one cell.
-    fileprivate var plain: String? {
-        switch content {
-        case .string(let text), .number(let text): text
-        case .boolean(let value): value ? "true" : "false"
-        default: nil
-        }
     }
 }

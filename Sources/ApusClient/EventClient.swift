@@ -14,13 +14,7 @@ package struct EventView: Sendable, Equatable {
     package var event: DocumentNode { document["event"] ?? .mapping([]) }
 
     /// An attribute's text; empty where the event does not have it.
-    package func attribute(_ name: String) -> String {
-        switch event[name]?.content {
-        case .string(let text), .number(let text): text
-        case .boolean(let value): value ? "true" : "false"
-        default: ""
-        }
-    }
+    package func attribute(_ name: String) -> String { event[name]?.plainText ?? "" }
 
     /// Names of the event's attributes, in its order.
     package var attributeNames: [String] {
@@ -123,9 +117,9 @@ extension APIClient {
                 ]))
             if cursor == nil { tally.from = part["from"]?.text ?? "" }
             tally.until = part["until"]?.text ?? ""
-            tally.matched += part["matched"]?.count ?? 0
-            tally.scanned += part["scanned"]?.count ?? 0
-            tally.damaged += part["damaged"]?.count ?? 0
+            tally.matched += part["matched"]?.wholeNumber() ?? 0
+            tally.scanned += part["scanned"]?.wholeNumber() ?? 0
+            tally.damaged += part["damaged"]?.wholeNumber() ?? 0
             tally.sample = Array((tally.sample + (part["sample"]?.items ?? []).map(EventView.init)).suffix(sample))
             cursor = part["cursor"]?.text
         } while cursor != nil
@@ -187,17 +181,5 @@ extension APIClient {
         case "damaged": return .note("\(document["position"]?.text ?? ""): \(document["message"]?.text ?? "damaged")")
         default: return .note(document["message"]?.text ?? event.data)
         }
-    }
-}
-
-extension DocumentNode {
-    fileprivate var items: [DocumentNode]? {
-        guard case .sequence(let items) = content else { return nil }
-        return items
-    }
-
-    fileprivate var count: Int? {
-        guard case .number(let text) = content else { return nil }
-        return Int(text)
     }
 }

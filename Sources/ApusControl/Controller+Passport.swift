@@ -47,7 +47,7 @@ extension Controller {
             return PassportTrigger(
                 trigger: trigger, filter: filter, attemptsMax: planned.delivery.retries + 1, subscriber: planned.subscriber,
                 deadLetterSink: planned.deadLetterSink, next: known?.next,
-                stopped: known?.stopped.flatMap { PassportTrigger.Stop(rawValue: $0.rawValue) },
+                stopped: known?.stopped,
                 problem: failures[trigger.identity])
         }
         return PassportFacts(triggers: facts) { offset, trigger in await dispatcher.standing(of: offset, trigger: trigger) }

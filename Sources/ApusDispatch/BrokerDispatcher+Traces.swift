@@ -73,17 +73,7 @@ extension BrokerDispatcher {
     func loadMarks() async throws(LogError) -> [ReaderName: TriggerMark] {
         reading += 1
         defer { reading -= 1 }
-        var marks: [ReaderName: TriggerMark] = [:]
-        var from = StateKey.triggers
-        while true {
-            let page = try await cursors.entries(
-                from: from, until: StateKey.end(of: StateKey.triggers), limit: bounds.pageRecords)
-            for entry in page {
-                marks[String(entry.key.dropFirst(StateKey.triggers.count))] = entry.value.flatMap { TriggerMark($0) }
-            }
-            guard page.count == bounds.pageRecords, let last = page.last else { return marks }
-            from = last.key + "\0"
-        }
+        return try await cursors.triggerMarks(pageEntriesMax: bounds.pageRecords)
     }
 
     /// A trigger has come with this filter, or has it from now on; the next offset that it is asked about is `next`. Where the

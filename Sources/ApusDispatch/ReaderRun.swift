@@ -139,7 +139,7 @@ final class ReaderRun {
         return offset >= ledger.next ?? shared && !skipped.contains(offset) ? .ahead : .passed
     }
 
-    func stopped(_ bounds: DispatchBounds) -> TriggerProgress.Stop? {
+    func stopped(_ bounds: DispatchBounds) -> ReaderStop? {
         guard let plan else { return .notApplied }
         if plan.isPaused { return .paused }
         if plan.destination == nil { return .unresolved }

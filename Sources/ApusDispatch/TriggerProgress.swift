@@ -4,19 +4,6 @@ import EventFilters
 
 /// Where one trigger stands on one of the broker's streams, for status, `apus describe` and tests.
 package struct TriggerProgress: Sendable, Equatable {
-    /// Why a reader reads nothing now.
-    package enum Stop: String, Sendable, CaseIterable {
-        case paused
-        /// The subscriber is not resolved.
-        case unresolved
-        /// As many events wait for a retry as may (``Limits/parkedEventsMax``).
-        case parkedFull = "parked-full"
-        /// As many matching events are open as may; it reads on as soon as some settle.
-        case windowFull = "window-full"
-        /// Its cursor is loaded, and its trigger was not applied yet.
-        case notApplied = "not-applied"
-    }
-
     package var trigger: String
     /// `.events`, or `.dead` for the feed of its dead letter sink.
     package var stream: Stream
@@ -29,7 +16,7 @@ package struct TriggerProgress: Sendable, Equatable {
     package var open: Int
     package var parked: Int
     package var nextDueAt: Timestamp?
-    package var stopped: Stop?
+    package var stopped: ReaderStop?
     /// What went wrong last with the log or the cursors, as a sentence; nil once it went well again.
     package var lastError: String?
     /// Since the process started.

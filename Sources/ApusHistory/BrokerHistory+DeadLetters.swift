@@ -132,18 +132,12 @@ extension BrokerHistory {
     private func marked(_ records: [LogRecord]) async throws(LogError) -> [DeadLetterLine] {
         guard let first = records.first?.position.offset, let last = records.last?.position.offset else { return [] }
         var marks: [Int64: DeadLetterMark] = [:]
-        var key = StateKey.deadLetter(first)
-        while true {
-            let page = try await cursors.entries(
-                from: key, until: StateKey.deadLetter(last + 1), limit: Int(Self.windowOffsets))
-            for entry in page {
-                if let offset = StateKey.deadLetterOffset(entry.key), let value = entry.value {
-                    marks[offset] = DeadLetterMark(value)
-                }
+        let entries = try await cursors.entries(
+            from: StateKey.deadLetter(first), until: StateKey.deadLetter(last + 1), pageEntriesMax: Int(Self.windowOffsets))
+        for entry in entries {
+            if let offset = StateKey.deadLetterOffset(entry.key), let value = entry.value {
+                marks[offset] = DeadLetterMark(value)
             }
-            guard page.count == Int(Self.windowOffsets), let offset = page.last.flatMap({ StateKey.deadLetterOffset($0.key) })
-            else { break }
-            key = StateKey.deadLetter(offset + 1)
         }
         return records.compactMap { record in
             record.event.deadLetter.map { letter in

@@ -9,7 +9,8 @@ extension BrokerHistory {
     /// At most ``Limits/passportEventsMax`` events and ``Limits/passportLevelsMax`` levels of replies are followed.
     package func passport(of record: LogRecord, facts: PassportFacts) async throws(HistoryError) -> Passport {
         do throws(LogError) {
-            var tree = PassportTree(history: self, facts: facts, marks: try await triggerMarks())
+            let marks = try await cursors.triggerMarks(pageEntriesMax: Limits.readPageRecordsMax)
+            var tree = PassportTree(history: self, facts: facts, marks: marks)
             var passport = try await tree.passport(of: record, level: 0)
             passport.ancestors = try await ancestors(of: record)
             return passport
@@ -34,21 +35,6 @@ extension BrokerHistory {
             next = parent?.event.cause
         }
         return found.reversed()
-    }
-
-    private func triggerMarks() async throws(LogError) -> [String: TriggerMark] {
-        var marks: [String: TriggerMark] = [:]
-        var from = StateKey.triggers
-        while true {
-            let page = try await cursors.entries(
-                from: from, until: StateKey.end(of: StateKey.triggers), limit: Limits.readPageRecordsMax)
-            for entry in page {
-                marks[String(entry.key.dropFirst(StateKey.triggers.count))] = entry.value.flatMap { TriggerMark($0) }
-            }
-            guard page.count == Limits.readPageRecordsMax, let last = page.last else { return marks }
-            // The least key that is greater.
-            from = last.key + "\0"
-        }
     }
 }
 

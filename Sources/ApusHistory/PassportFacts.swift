@@ -4,15 +4,6 @@ package import EventFilters
 
 /// One trigger of the broker as it is now: what a passport has to know of it beside what the log tells.
 package struct PassportTrigger: Sendable {
-    /// Why a trigger reads nothing now. The raw values are those of the dispatcher's progress.
-    package enum Stop: String, Sendable, CaseIterable {
-        case paused
-        case unresolved
-        case parkedFull = "parked-full"
-        case windowFull = "window-full"
-        case notApplied = "not-applied"
-    }
-
     package var trigger: Trigger
     package var filter: CompiledFilter
     /// The most attempts that its policy makes.
@@ -21,13 +12,13 @@ package struct PassportTrigger: Sendable {
     package var deadLetterSink: Resolution
     /// The next offset that it reads; nil where it does not run.
     package var next: Int64?
-    package var stopped: Stop?
+    package var stopped: ReaderStop?
     /// Why it does not run, where it does not.
     package var problem: String?
 
     package init(
         trigger: Trigger, filter: CompiledFilter, attemptsMax: Int, subscriber: Resolution, deadLetterSink: Resolution,
-        next: Int64? = nil, stopped: Stop? = nil, problem: String? = nil
+        next: Int64? = nil, stopped: ReaderStop? = nil, problem: String? = nil
     ) {
         self.trigger = trigger
         self.filter = filter

@@ -22,6 +22,30 @@ public protocol CursorStore: AnyObject, Sendable {
     func traces(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace]
 }
 
+extension CursorStore {
+    /// The marks of all triggers, those that were removed included, read in pages.
+    public func triggerMarks(pageEntriesMax: Int) async throws(LogError) -> [ReaderName: TriggerMark] {
+        let end = StateKey.end(of: StateKey.triggers)
+        var marks: [ReaderName: TriggerMark] = [:]
+        for entry in try await entries(from: StateKey.triggers, until: end, pageEntriesMax: pageEntriesMax) {
+            marks[String(entry.key.dropFirst(StateKey.triggers.count))] = entry.value.flatMap { TriggerMark($0) }
+        }
+        return marks
+    }
+
+    /// All entries with `from <= key < until`, by the order of their keys' bytes, read in pages.
+    public func entries(from: String, until: String, pageEntriesMax: Int) async throws(LogError) -> [StateEntry] {
+        var found: [StateEntry] = [], next = from
+        while true {
+            let page = try await entries(from: next, until: until, limit: pageEntriesMax)
+            found += page
+            guard page.count == pageEntriesMax, let last = page.last else { return found }
+            // The least key that is greater.
+            next = last.key + "\0"
+        }
+    }
+}
+
 public struct StreamCursors: Sendable, Equatable {
     /// Where the shared reader goes on.
     public var shared: Int64

@@ -68,11 +68,3 @@ public struct DeadLetterMark: Sendable, Equatable {
 
     public var value: [UInt8] { Array(document.json().utf8) }
 }
-
-extension DocumentNode {
-    /// A whole number that fits; nil for anything else.
-    func wholeNumber<Value: FixedWidthInteger>() -> Value? {
-        guard case .number(let text) = content else { return nil }
-        return Value(text)
-    }
-}

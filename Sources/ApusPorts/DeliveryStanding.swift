@@ -12,6 +12,19 @@ public enum DeliveryStanding: Sendable, Equatable {
     case passed
 }
 
+/// Why a trigger's reader reads nothing now.
+public enum ReaderStop: String, Sendable, CaseIterable {
+    case paused
+    /// The subscriber is not resolved.
+    case unresolved
+    /// As many events wait for a retry as may (``Limits/parkedEventsMax``).
+    case parkedFull = "parked-full"
+    /// As many matching events are open as may; it reads on as soon as some settle.
+    case windowFull = "window-full"
+    /// Its cursor is loaded, and its trigger was not applied yet.
+    case notApplied = "not-applied"
+}
+
 /// Where a trigger began and since when its filter holds, kept under ``StateKey/trigger(_:)``.
 public struct TriggerMark: Sendable, Equatable {
     /// The first offset that the trigger has looked at.

@@ -153,7 +153,7 @@ public struct TrimResult: Sendable, Equatable {
 public enum LogError: Error, Sendable, Equatable {
     /// The store cannot be written or read now (disk full, I/O error, engine away); trying again may help.
     case unavailable(reason: String)
-    /// A record is larger than the backend can hold, in bytes.
+    /// A record, or an entry's value, is larger than the backend can hold, in bytes.
     case tooLarge(limit: Int)
     /// The offset is older than the oldest record, which is given.
     case trimmed(oldest: Position)
@@ -167,7 +167,7 @@ extension LogError {
     public var sentence: String {
         switch self {
         case .unavailable(let reason): "The log cannot be used now: \(reason)."
-        case .tooLarge(let limit): "A record is larger than \(limit) bytes, the most that the log can hold."
+        case .tooLarge(let limit): "What was to be written is larger than \(limit) bytes, the most that the log holds of it."
         case .trimmed(let oldest): "The log begins at \(oldest); what was before is trimmed."
         case .corrupt(let position, let detail): "The record at \(position) is damaged: \(detail)."
         case .closed: "The log is closed."

@@ -1,3 +1,5 @@
+internal import ApusResources
+
 /// Where a record stands in a stream: a lane (a partition where the engine has them, else 0) and an offset in it.
 ///
 /// Written `LANE:OFFSET`; with one lane the bare offset is read too. Offsets of a lane start at 0 and only grow.
@@ -10,15 +12,9 @@ public struct Position: Sendable, Hashable, Comparable, CustomStringConvertible 
         self.offset = offset
     }
 
-    /// Reads `LANE:OFFSET` or `OFFSET`; nil for anything else, a negative number included.
+    /// Reads `LANE:OFFSET` or `OFFSET`; nil for anything else, a sign included.
     public init?(_ text: String) {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let offset = Int64(parts[parts.count - 1]), offset >= 0 else { return nil }
-        guard parts.count == 2 else {
-            self.init(offset: offset)
-            return
-        }
-        guard let lane = Int32(parts[0]), lane >= 0 else { return nil }
+        guard case .position(let lane, let offset)? = LogPoint(position: text) else { return nil }
         self.init(lane: lane, offset: offset)
     }
 

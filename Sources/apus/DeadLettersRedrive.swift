@@ -90,7 +90,7 @@ struct RedriveOptions: ParsableArguments {
         var filters: [DocumentNode] = []
         if let letters {
             do throws(FieldError) {
-                filters = try FilterText.filters(letters.filters.texts)
+                filters = try FilterText.filters(letters.stretch.filters.texts)
             } catch {
                 throw ValidationError("--filter: \(error.message)")
             }
@@ -110,18 +110,8 @@ struct RedriveOptions: ParsableArguments {
             ("filters", filters.isEmpty ? nil : .sequence(filters)), ("rate", rate.map { .decimal($0) }),
             ("maxInFlight", maxInFlight.map { .integer($0) }),
         ])
-        let metadata = DocumentNode.mapping([
-            ("name", .string(name ?? "redrive")), ("namespace", .string(desk.namespace)),
-            ("generateName", name == nil ? .string("redrive-") : nil),
-        ])
-        let kind = ResourceKind.replay
-        let document = DocumentNode.mapping([
-            ("apiVersion", .string(kind.apiVersion)), ("kind", .string(kind.kind)), ("metadata", metadata), ("spec", spec),
-        ])
         do throws(FieldErrors) {
-            var resource = try Resource(document)
-            if name == nil { resource.metadata.name = "" }
-            return resource
+            return try Resource(replayNamed: name, else: "redrive", in: desk.namespace, spec)
         } catch {
             throw CommandFailure(error.errors.map { "\($0)" }.joined(separator: "\n"))
         }
@@ -129,17 +119,8 @@ struct RedriveOptions: ParsableArguments {
 
     /// Begins it, and shows how far it is until it is over.
     func run(_ replay: Resource, in desk: LetterDesk, isJSON: Bool) async throws {
-        let made = try await desk.client.create(replay)
-        guard let name = made["metadata"]?["name"]?.text else {
-            throw CommandFailure("the node began a redrive and did not say how it is called; apus replay list shows it")
-        }
-        guard !detach else {
-            let place = ReplayWatching.place(name, desk.namespace)
-            let begun =
-                "redrive \(name) has begun; apus replay watch \(place) shows how far it is, apus replay cancel \(place) ends it"
-            return Console.print([isJSON ? made.json(pretty: true) : begun])
-        }
-        try await ReplayWatching(client: desk.client, namespace: desk.namespace, name: name, isJSON: isJSON).run()
+        try await ReplayWatching.begin(
+            replay, desk.client, namespace: desk.namespace, word: "redrive", detach: detach, isJSON: isJSON)
     }
 }
 
@@ -174,10 +155,7 @@ struct RedrivePlan {
             switch letter.text("state") {
             case "purged": throw CommandFailure("\(position) was purged")
             case "edited":
-                let copy = letter.document["mark"]?["copy"].flatMap { node -> String? in
-                    guard case .number(let offset) = node.content else { return nil }
-                    return "0:\(offset)"
-                }
+                let copy = letter.document["mark"]?["copy"]?.plainText.map { "0:\($0)" }
                 throw CommandFailure(
                     "\(position) was edited: redrive its changed copy"
                         + (copy.map { ", \($0)" } ?? "; apus deadletters show \(position) names it"))

@@ -7,20 +7,24 @@ enum EventText {
     private static let dataLinesMax = 1000
 
     static func lines(of event: EventView, hasColour: Bool = Terminal.hasColour) -> [String] {
-        func title(_ text: String) -> String { Colour.bold.paint(text, if: hasColour) }
         let document = event.document
         var facts = [("Position", event.position), ("Time", event.time), ("Mode", document["mode"]?.text ?? "")]
-        if let hops = number(document["hops"]), hops != "255" { facts.append(("Hops left", hops)) }
+        if let hops = document["hops"]?.plainText, hops != "255" { facts.append(("Hops left", hops)) }
         if let cause = document["cause"] {
             facts.append(("Reply of", "trigger \(cause["trigger"]?.text ?? "") to \(cause["position"]?.text ?? "")"))
         }
-        for header in items(document["headers"]) {
+        for header in document.items("headers") {
             facts.append(("Header", "\(header["name"]?.text ?? ""): \(header["value"]?.text ?? "")"))
         }
-        let lines = facts.map { name, value in
-            title("\(name):") + String(repeating: " ", count: 11 - name.count) + Printable.line(value)
+        return Self.facts(facts, width: 11, hasColour) + content(of: event, hasColour: hasColour)
+    }
+
+    /// Names and values, one a line, the values under one another.
+    static func facts(_ facts: [(String, String)], width: Int, _ hasColour: Bool) -> [String] {
+        facts.map { name, value in
+            let padding = String(repeating: " ", count: max(1, width - name.count))
+            return Colour.bold.paint("\(name):", if: hasColour) + padding + Printable.line(value)
         }
-        return lines + content(of: event, hasColour: hasColour)
     }
 
     /// The event itself: its attributes and its data.
@@ -57,15 +61,5 @@ enum EventText {
         let lines = Printable.lines(text)
         let cut = lines.count > dataLinesMax ? ["  … \(lines.count) lines in all"] : []
         return lines.prefix(dataLinesMax).map { "  " + $0 } + cut
-    }
-
-    private static func number(_ node: DocumentNode?) -> String? {
-        guard case .number(let text)? = node?.content else { return nil }
-        return text
-    }
-
-    private static func items(_ node: DocumentNode?) -> [DocumentNode] {
-        guard case .sequence(let items)? = node?.content else { return [] }
-        return items
     }
 }

@@ -44,25 +44,16 @@ enum LetterTable {
 }
 
 extension LetterTally {
-    /// The letters of a list, by kind.
+    /// The letters of a list, the newest first, by kind.
     init(of letters: [LetterView]) {
         self.init()
         for letter in letters {
-            let found = groups.firstIndex { group in
-                group.trigger == letter.text("trigger") && group.reason == letter.text("reason")
-                    && String(group.status) == letter.text("status") && group.error == letter.text("error")
-            }
             count += 1
-            if let found {
-                groups[found].count += 1
-                groups[found].firstTime = letter.text("time")
-            } else {
-                groups.append(
-                    LetterGroup(
-                        trigger: letter.text("trigger"), reason: letter.text("reason"), status: Int(letter.text("status")) ?? 0,
-                        error: letter.text("error"), count: 1, firstTime: letter.text("time"), lastTime: letter.text("time"),
-                        sample: letter.text("position")))
-            }
+            add(
+                LetterGroup(
+                    trigger: letter.text("trigger"), reason: letter.text("reason"), status: Int(letter.text("status")) ?? 0,
+                    error: letter.text("error"), count: 1, firstTime: letter.text("time"), lastTime: letter.text("time"),
+                    sample: letter.text("position")))
         }
     }
 }

@@ -12,14 +12,12 @@ struct LetterText {
 
     func lines(hasColour: Bool = Terminal.hasColour) -> [String] {
         func title(_ text: String) -> String { Colour.bold.paint(text, if: hasColour) }
-        var lines = facts.map { name, value in
-            title("\(name):") + String(repeating: " ", count: max(1, 13 - name.count)) + Printable.line(value)
-        }
+        var lines = EventText.facts(facts, width: 13, hasColour)
         if let answer = document["answer"] { lines += [title("What came back:")] + Self.shown(answer).map { "  " + $0 } }
         // On the dead stream a trigger's own reader feeds its dead letter sink.
         let rows =
-            items("trail").map { Self.row($0) }
-            + items("laterAttempts").map { attempt in
+            document.items("trail").map { Self.row($0) }
+            + document.items("laterAttempts").map { attempt in
                 Self.row(attempt, by: attempt["reader"]?.text?.contains("/") == true ? nil : "dead letter sink")
             }
         if !rows.isEmpty {
@@ -44,7 +42,7 @@ struct LetterText {
         }
         if !text("original").isEmpty { facts.append(("Event", "\(text("original")) (apus why \(text("original")))")) }
         if let copyOf = document["copyOf"]?.text { facts.append(("Copy of", copyOf)) }
-        let copies = items("copies").compactMap(\.text)
+        let copies = document.items("copies").compactMap(\.text)
         if !copies.isEmpty { facts.append(("Copy", copies.joined(separator: ", "))) }
         return facts
     }
@@ -55,10 +53,10 @@ struct LetterText {
         var words = text("state")
         if let replay = mark["replay"]?.text { words += " by \(replay)" }
         if let at = mark["at"]?.text { words += " at \(at)" }
-        if case .number(let attempts)? = mark["attempts"]?.content, attempts != "0" {
+        if let attempts = mark["attempts"]?.plainText, attempts != "0" {
             words += attempts == "1" ? ", 1 attempt" : ", \(attempts) attempts"
         }
-        if case .number(let status)? = mark["status"]?.content, status != "0", text("state").hasSuffix("failed") {
+        if let status = mark["status"]?.plainText, status != "0", text("state").hasSuffix("failed") {
             words += ", status \(status)"
         }
         if let text = mark["text"]?.text, !text.isEmpty { words += ": \(Printable.words(text))" }
@@ -73,17 +71,7 @@ struct LetterText {
         "edited": "a changed copy, made to be redriven",
     ]
 
-    private func text(_ name: String) -> String {
-        switch document[name]?.content {
-        case .string(let text), .number(let text): text
-        default: ""
-        }
-    }
-
-    private func items(_ name: String) -> [DocumentNode] {
-        guard case .sequence(let items)? = document[name]?.content else { return [] }
-        return items
-    }
+    private func text(_ name: String) -> String { document.string(name) }
 
     /// Text as it is, anything else in hexadecimal.
     private static func shown(_ answer: DocumentNode) -> [String] {
@@ -103,14 +91,8 @@ struct LetterText {
     }
 
     private static func row(_ attempt: DocumentNode, by reader: String? = nil) -> [String] {
-        func text(_ name: String) -> String {
-            switch attempt[name]?.content {
-            case .string(let text), .number(let text): text
-            default: ""
-            }
-        }
-        let answer = attempt["answer"]?["text"]?.text ?? (attempt["answer"] == nil ? "" : "bytes that are no text")
-        let took = DurationText.rounded(.microseconds(Int64(text("microseconds")) ?? 0))
+        func text(_ name: String) -> String { attempt.string(name) }
+        let took = DurationText.rounded(.microseconds(attempt["microseconds"]?.wholeNumber() ?? Int64(0)))
         let ending: String =
             switch text("ending") {
             case "retry": "retry at \(EventTable.milliseconds(text("nextAttemptTime")))"
@@ -120,7 +102,7 @@ struct LetterText {
             }
         return [
             Printable.cell(reader ?? text("reader")), text("attempt"), EventTable.milliseconds(text("time")), took,
-            text("status") == "0" ? "-" : text("status"), ending, Printable.words(answer),
+            text("status") == "0" ? "-" : text("status"), ending, attempt.answerCell,
         ]
     }
 }

@@ -47,7 +47,7 @@ enum PassportText {
     }
 
     private static func hops(_ passport: DocumentNode) -> String {
-        let hops = passport["hops"]?.number ?? ""
+        let hops = passport.string("hops")
         return hops == "1" ? "1 hop left" : "\(hops) hops left"
     }
 
@@ -118,12 +118,11 @@ enum PassportText {
 
     private static func attempts(_ owner: DocumentNode) -> [String] {
         let rows = owner.items("attempts").map { attempt in
-            let took = attempt["microseconds"]?.number.flatMap { Int64($0) } ?? 0
-            let status = attempt["status"]?.number ?? "0"
-            let answer = attempt["answer"]?["text"]?.text ?? (attempt["answer"] == nil ? "" : "bytes that are no text")
+            let took = attempt["microseconds"]?.wholeNumber() ?? Int64(0)
+            let status = attempt["status"]?.plainText ?? "0"
             return [
-                "\(indent)\(attempt["attempt"]?.number ?? "")", time(attempt, "time"), status == "0" ? "---" : status,
-                DurationText.rounded(.microseconds(took)), Printable.words(answer),
+                "\(indent)\(attempt.string("attempt"))", time(attempt, "time"), status == "0" ? "---" : status,
+                DurationText.rounded(.microseconds(took)), attempt.answerCell,
             ]
         }
         return Console.columns(rows)
@@ -140,11 +139,11 @@ enum PassportText {
     private static func lines(ofRefusal refusal: DocumentNode, id: String) -> [String] {
         let broker = "\(refusal.string("namespace"))/\(refusal.string("broker"))"
         let target = broker == "/" ? "a path that is no broker's" : broker
-        let batch = refusal["index"]?.number.map { ", with its batch, for the event at index \($0)" } ?? ""
+        let batch = refusal["index"]?.plainText.map { ", with its batch, for the event at index \($0)" } ?? ""
         let field = refusal["field"]?.text.map { " (\($0))" } ?? ""
         return [
             "Event \(id) never arrived: it was refused at the door at \(time(refusal, "time"))\(batch).", "",
-            "!! \(target)  \(refusal["status"]?.number ?? "") \(refusal.string("error"))\(field): \(refusal.string("message"))",
+            "!! \(target)  \(refusal.string("status")) \(refusal.string("error"))\(field): \(refusal.string("message"))",
         ]
     }
 
@@ -164,10 +163,7 @@ enum PassportText {
 
     /// A moment of the document with milliseconds, so that columns stay columns.
     private static func time(_ document: DocumentNode, _ name: String) -> String {
-        let text = document.string(name)
-        guard text.hasSuffix("Z"), text.count >= 20 else { return text }
-        let digits = text.dropFirst(20).dropLast().prefix(3)
-        return "\(text.prefix(19)).\(digits)\(String(repeating: "0", count: 3 - digits.count))Z"
+        EventTable.milliseconds(document.string(name))
     }
 }
 
@@ -187,22 +183,5 @@ enum DurationText {
     private static func tenths(_ value: Double) -> String {
         let tenths = Int((value * 10).rounded())
         return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
-    }
-}
-
-extension DocumentNode {
-    /// The text of a member; empty where there is none.
-    fileprivate func string(_ name: String) -> String { self[name]?.text ?? "" }
-
-    /// The items of a list that is a member.
-    fileprivate func items(_ name: String) -> [DocumentNode] {
-        guard case .sequence(let items)? = self[name]?.content else { return [] }
-        return items
-    }
-
-    /// A number as it was written.
-    fileprivate var number: String? {
-        guard case .number(let text) = content else { return nil }
-        return text
     }
 }

@@ -77,20 +77,9 @@ struct ReplayStart: AsyncParsableCommand {
                 let survey = try await client.create(resource, dryRun: true)
                 return Console.print(output == .json ? [survey.json(pretty: true)] : SurveyReport(document: survey).lines)
             }
-            let made = try await client.create(resource)
-            guard let name = made["metadata"]?["name"]?.text else {
-                throw CommandFailure("the node made a replay and did not say how it is called; apus replay list shows it")
-            }
-            guard !detach else {
-                return Console.print(output == .json ? [made.json(pretty: true)] : begun(name))
-            }
-            try await ReplayWatching(client: client, namespace: place.namespace, name: name, isJSON: output == .json).run()
+            try await ReplayWatching.begin(
+                resource, client, namespace: place.namespace, word: "replay", detach: detach, isJSON: output == .json)
         }
-    }
-
-    private func begun(_ name: String) -> [String] {
-        let place = ReplayWatching.place(name, self.place.namespace)
-        return ["replay \(name) has begun; apus replay watch \(place) shows how far it is, apus replay cancel \(place) ends it"]
     }
 
     /// Where no broker is named: the trigger's, else the only one.
@@ -111,11 +100,6 @@ struct ReplayStart: AsyncParsableCommand {
         } catch {
             throw ValidationError("--filter: \(error.message)")
         }
-        // Its name is made by the node; a document that is read needs one.
-        let metadata = DocumentNode.mapping([
-            ("name", .string(name ?? "replay")), ("namespace", .string(place.namespace)),
-            ("generateName", name == nil ? .string("replay-") : nil),
-        ])
         let spec = DocumentNode.mapping([
             ("broker", .string(broker)), ("trigger", trigger.map { .string($0) }),
             ("sink", to.map { .mapping([("uri", .string($0))]) }),
@@ -124,14 +108,8 @@ struct ReplayStart: AsyncParsableCommand {
             ("filters", filters.isEmpty ? nil : .sequence(filters)),
             ("rate", rate.map { .decimal($0) }), ("maxInFlight", maxInFlight.map { .integer($0) }),
         ])
-        let kind = ResourceKind.replay
-        let document = DocumentNode.mapping([
-            ("apiVersion", .string(kind.apiVersion)), ("kind", .string(kind.kind)), ("metadata", metadata), ("spec", spec),
-        ])
         do throws(FieldErrors) {
-            var resource = try Resource(document)
-            if name == nil { resource.metadata.name = "" }
-            return resource
+            return try Resource(replayNamed: name, else: "replay", in: place.namespace, spec)
         } catch {
             throw ValidationError(error.errors.flatMap { [sentence($0)] + $0.excerptLines }.joined(separator: "\n"))
         }

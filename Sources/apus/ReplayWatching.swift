@@ -23,6 +23,25 @@ struct ReplayWatching {
     /// The name, and where that needs it the namespace, as the commands that take a replay want it.
     static func place(_ name: String, _ namespace: String) -> String { namespace == "default" ? name : "\(name) -n \(namespace)" }
 
+    /// Makes a replay, and shows how far it is until it is over; with `detach` only says how to.
+    ///
+    /// - Parameter word: What it is called: replay, or redrive.
+    static func begin(
+        _ replay: Resource, _ client: APIClient, namespace: String, word: String, detach: Bool, isJSON: Bool
+    ) async throws {
+        let made = try await client.create(replay)
+        guard let name = made["metadata"]?["name"]?.text else {
+            throw CommandFailure("the node began a \(word) and did not say how it is called; apus replay list shows it")
+        }
+        guard !detach else {
+            let place = place(name, namespace)
+            let begun =
+                "\(word) \(name) has begun; apus replay watch \(place) shows how far it is, apus replay cancel \(place) ends it"
+            return Console.print([isJSON ? made.json(pretty: true) : begun])
+        }
+        try await ReplayWatching(client: client, namespace: namespace, name: name, isJSON: isJSON).run()
+    }
+
     /// Ends with the exit code that says what came of it.
     func run() async throws {
         let signals = Signals()
@@ -124,5 +143,24 @@ private struct ProgressScreen {
         var size = winsize()
         guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
+    }
+}
+
+extension Resource {
+    /// A Replay, read as the node would read it.
+    ///
+    /// - Parameters:
+    ///   - name: nil: the node makes one that begins with `word`. A document that is read needs one all the same.
+    init(replayNamed name: String?, else word: String, in namespace: String, _ spec: DocumentNode) throws(FieldErrors) {
+        let kind = ResourceKind.replay
+        let metadata = DocumentNode.mapping([
+            ("name", .string(name ?? word)), ("namespace", .string(namespace)),
+            ("generateName", name == nil ? .string("\(word)-") : nil),
+        ])
+        try self.init(
+            .mapping([
+                ("apiVersion", .string(kind.apiVersion)), ("kind", .string(kind.kind)), ("metadata", metadata), ("spec", spec),
+            ]))
+        if name == nil { self.metadata.name = "" }
     }
 }

@@ -25,9 +25,9 @@ enum Colour: String {
 enum Printable {
     private static let cellWidth = 60
 
-    /// A cell of a table: one line, without space around it, cut where it is long.
+    /// A cell of a table: one line, cut where it is long.
     static func cell(_ text: String) -> String {
-        let shown = line(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        let shown = line(text)
         return shown.count > cellWidth ? shown.prefix(cellWidth - 1) + "…" : shown
     }
 

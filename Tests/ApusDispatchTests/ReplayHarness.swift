@@ -83,7 +83,7 @@ final class ReplayHarness {
     }
 
     func mark(_ offset: Int64) -> DeadLetterMark? {
-        log.durable.notes.entries[StateKey.deadLetter(offset)].flatMap { DeadLetterMark($0) }
+        log.durable.notes.value(of: StateKey.deadLetter(offset)).flatMap { DeadLetterMark($0) }
     }
 
     /// Names of the replay's readers that are durable.

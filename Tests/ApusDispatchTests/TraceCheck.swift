@@ -103,11 +103,11 @@ extension DispatchHarness {
     }
 
     func mark(of offset: Int64) -> DeadLetterMark? {
-        log.durable.notes.entries[StateKey.deadLetter(offset)].flatMap { DeadLetterMark($0) }
+        log.durable.notes.value(of: StateKey.deadLetter(offset)).flatMap { DeadLetterMark($0) }
     }
 
     func mark(of trigger: String) -> TriggerMark? {
-        log.durable.notes.entries[StateKey.trigger(trigger)].flatMap { TriggerMark($0) }
+        log.durable.notes.value(of: StateKey.trigger(trigger)).flatMap { TriggerMark($0) }
     }
 
     func standing(of offset: Int64, _ trigger: String, _ stream: ApusPorts.Stream = .events) -> DeliveryStanding? {

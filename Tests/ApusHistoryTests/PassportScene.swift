@@ -51,7 +51,7 @@ final class PassportScene {
     /// Adds a trigger, and where each event stands with it: `.passed` unless it is given.
     func trigger(
         _ name: String, filters: [FilterExpression] = [], annotations: [String: String] = [:], next: Int64? = nil,
-        stopped: PassportTrigger.Stop? = nil, sink: String? = nil, standing: DeliveryStanding? = .passed, problem: String? = nil
+        stopped: ReaderStop? = nil, sink: String? = nil, standing: DeliveryStanding? = .passed, problem: String? = nil
     ) throws {
         let trigger = Trigger(
             metadata: ObjectMeta(name: name, namespace: "default", annotations: annotations),

@@ -61,7 +61,7 @@ import Testing
 
     @Test func `has not come to it yet, and why`() async throws {
         for _ in 0..<4 { scene.append("more") }
-        let cases: [(PassportTrigger.Stop?, String)] = [
+        let cases: [(ReaderStop?, String)] = [
             (nil, "the trigger has not come to it yet; 3 events are before it"),
             (.paused, "the trigger is paused; 3 events are before it"),
             (.unresolved, "its subscriber is not resolved: Service \"x\" is not known here; 3 events are before it"),

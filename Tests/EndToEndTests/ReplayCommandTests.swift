@@ -40,7 +40,7 @@ import Darwin
     }
 
     @Test(arguments: [
-        (["a", "b"], ["--from", "-1h"], "Error: there are several brokers in namespace default: a, b; name one with --broker"),
+        (["a", "b"], ["--from", "-1h"], "Error: namespace default has the brokers a, b: name one of them with --broker"),
         ([], [], "Error: there is no broker in namespace default; apus get brokers -A lists them"),
         (["a"], ["--trigger", "x"], "Error: there is no trigger x in namespace default; apus get triggers -A lists them"),
     ])

@@ -10,11 +10,16 @@ import Testing
         #expect(Set(ReplaySpec.DeadLetters.reasons).isSubset(of: known))
     }
 
-    @Test func `for a position are read alike`() throws {
-        for text in ["0:12", "12", "3:0", "", ":", "12:", ":12", "1:2:3", "-1", "0:-1", "x", "9223372036854775808"] {
-            let position = Position(text)
-            let point = LogPoint(position: text)
-            #expect(point == position.map { .position(lane: $0.lane, offset: $0.offset) }, "\(text)")
+    @Test func `for a position are a lane and an offset in digits, or the offset alone`() {
+        for (text, lane, offset) in [("0:12", Int32(0), Int64(12)), ("12", 0, 12), ("3:0", 3, 0), ("0", 0, 0)] {
+            #expect(Position(text) == Position(lane: lane, offset: offset))
+            #expect(LogPoint(position: text) == .position(lane: lane, offset: offset))
+        }
+        for text in [
+            "", ":", "12:", ":12", "1:2:3", "-1", "0:-1", "+12", "0:+12", "+0:12", " 12", "x", "9223372036854775808",
+        ] {
+            #expect(Position(text) == nil, "\(text)")
+            #expect(LogPoint(position: text) == nil, "\(text)")
         }
     }
 }

@@ -3,8 +3,6 @@
 package struct IDHash: Sendable, Equatable {
     private let key: (low: UInt64, high: UInt64)
 
-    package static let keyBytes = 16
-
     /// Bytes that are missing count as zero.
     package init(key bytes: [UInt8]) {
         func word(_ start: Int) -> UInt64 {

@@ -67,21 +67,21 @@ extension ReplayProgress {
     /// nil where it is none, or of a version that this build does not know.
     init?(_ value: [UInt8]) {
         guard let document = try? JSONReader.document(value), let uid = document["uid"]?.text,
-            let state = document["state"]?.text.flatMap(ReplayState.init), let from: Int64 = document["from"]?.count(),
-            let until: Int64 = document["until"]?.count(), let next: Int64 = document["next"]?.count(),
-            let front: Int64 = document["front"]?.count(),
+            let state = document["state"]?.text.flatMap(ReplayState.init), let from: Int64 = document["from"]?.wholeNumber(),
+            let until: Int64 = document["until"]?.wholeNumber(), let next: Int64 = document["next"]?.wholeNumber(),
+            let front: Int64 = document["front"]?.wholeNumber(),
             let startedAt = document["startedAt"]?.text.flatMap(MomentText.moment)
         else { return nil }
         self.init(uid: uid, from: from, until: until, startedAt: startedAt)
         self.state = state
         self.next = next
         self.front = front
-        scanned = document["scanned"]?.count() ?? 0
-        matched = document["matched"]?.count() ?? 0
-        delivered = document["delivered"]?.count() ?? 0
-        failed = document["failed"]?.count() ?? 0
-        damaged = document["damaged"]?.count() ?? 0
-        leftOut = document["leftOut"]?.count() ?? 0
+        scanned = document["scanned"]?.wholeNumber() ?? 0
+        matched = document["matched"]?.wholeNumber() ?? 0
+        delivered = document["delivered"]?.wholeNumber() ?? 0
+        failed = document["failed"]?.wholeNumber() ?? 0
+        damaged = document["damaged"]?.wholeNumber() ?? 0
+        leftOut = document["leftOut"]?.wholeNumber() ?? 0
         message = document["message"]?.text
         endedAt = document["endedAt"]?.text.flatMap(MomentText.moment)
         isBroken = document["broken"]?.content == .boolean(true)
@@ -97,13 +97,5 @@ extension ReplayProgress {
             ("broken", isBroken ? .boolean(true) : nil),
         ])
         return Array(document.json().utf8)
-    }
-}
-
-extension DocumentNode {
-    /// A whole number that fits; nil for anything else.
-    fileprivate func count<Value: FixedWidthInteger>() -> Value? {
-        guard case .number(let text) = content else { return nil }
-        return Value(text)
     }
 }

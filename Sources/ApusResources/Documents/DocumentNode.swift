@@ -63,6 +63,27 @@ extension DocumentNode {
         return text
     }
 
+    /// A string, or a number or a boolean as it was written; nil for anything else.
+    public var plainText: String? {
+        switch content {
+        case .string(let text), .number(let text): text
+        case .boolean(let value): value ? "true" : "false"
+        default: nil
+        }
+    }
+
+    /// A whole number that fits; nil for anything else.
+    public func wholeNumber<Value: FixedWidthInteger>() -> Value? {
+        guard case .number(let text) = content else { return nil }
+        return Value(text)
+    }
+
+    /// The values of a list; none of anything else.
+    public var items: [DocumentNode] {
+        guard case .sequence(let items) = content else { return [] }
+        return items
+    }
+
     public var isNull: Bool { content == .null }
 
     /// What the value is, as an error names it.
