@@ -57,7 +57,7 @@ extension Controller {
         guard plan.stream == .dead else { return nil }
         let others = replays.values.filter { $0.broker == broker.key && $0.stream == .dead }.compactMap(\.run)
         guard !others.isEmpty else { return nil }
-        let survey = try await ReplaySurvey.take(
+        let survey = try await ReplaySurvey.taken(
             plan, log: broker.log, cursors: broker.cursors, sampleMax: 0, besides: others)
         return survey.conflict.map { conflict in
             let other = ResourceIdentity(kind: Replay.kind, namespace: plan.namespace, name: conflict.replay)
@@ -74,7 +74,7 @@ extension Controller {
             // One at a time: a count reads its whole range, and there may be hundreds of replays.
             await before?.value
             guard !Task.isCancelled else { return }
-            let survey = try? await ReplaySurvey.take(plan, log: log, cursors: cursors, sampleMax: 0)
+            let survey = try? await ReplaySurvey.taken(plan, log: log, cursors: cursors, sampleMax: 0)
             guard let survey, !Task.isCancelled else { return }
             await self?.counted(survey.matched, of: identity, uid: plan.uid)
         }

@@ -135,7 +135,7 @@ extension Controller {
             return
         }
         if let run = service.run { service = await seen(service, run, planned) }
-        replays[identity] = service
+        keep(service, of: identity)
         guard service.run == nil, !service.isOver else { return }
         await begin(planned, broker)
     }
@@ -281,7 +281,14 @@ extension Controller {
         service.isHeld = !mayRun
         service.isRetried = service.isRetried && !mayRun
         service.progress = await run.progress()
-        if replays[identity]?.uid == service.uid { replays[identity] = service }
+        keep(service, of: identity)
+    }
+
+    /// What was known while runs were asked: their count may have come meanwhile.
+    private func keep(_ service: ReplayService, of identity: ResourceIdentity) {
+        guard let held = replays[identity], held.uid == service.uid else { return }
+        replays[identity] = service
+        replays[identity]?.counted = held.counted
     }
 
     /// That one has failed, the run itself has said.

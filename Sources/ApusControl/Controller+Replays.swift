@@ -102,7 +102,7 @@ extension Controller {
         _ plan: ReplayPlan, _ broker: BrokerService, sampleMax: Int
     ) async throws(ReplayRefusal) -> ReplaySurvey {
         do throws(LogError) {
-            return try await ReplaySurvey.take(
+            return try await ReplaySurvey.taken(
                 plan, log: broker.log, cursors: broker.cursors, sampleMax: sampleMax)
         } catch {
             throw .log(error)
