@@ -105,7 +105,7 @@ extension Controller {
                 throw DeadLetterRefusal(error)
             }
             do throws(LogError) {
-                if !page.lines.isEmpty { try await commit(page.lines.map { $0.purged(at: environment.now()) }, to: service) }
+                if !page.lines.isEmpty { try await purge(page.lines, of: service) }
             } catch {
                 throw DeadLetterRefusal(error)
             }
@@ -122,6 +122,22 @@ extension Controller {
         } while query.before != nil && !Task.isCancelled
         guard let total else { preconditionFailure("a purge looks at one page at least") }
         return total
+    }
+
+    /// Whoever could still send one is told before, so that nothing of it is written behind the mark; and again after, as a redrive
+    /// may have begun meanwhile.
+    private func purge(_ lines: [DeadLetterLine], of service: BrokerService) async throws(LogError) {
+        let offsets = lines.map(\.position.offset)
+        await service.dispatcher.putAside(offsets)
+        await putAside(offsets, of: service.key)
+        try await commit(lines.map { $0.purged(at: environment.now()) }, to: service)
+        await putAside(offsets, of: service.key)
+    }
+
+    private func putAside(_ offsets: [Int64], of broker: ResourceIdentity) async {
+        for running in replays.values where running.broker == broker && running.stream == .dead {
+            for run in running.runs { await run.putAside(offsets) }
+        }
     }
 
     private func commit(_ entries: [StateEntry], to service: BrokerService) async throws(LogError) {

@@ -12,6 +12,11 @@ extension Controller {
             throw .invalid("spec.from", "from and until must be \(LogPoint.expectation)")
         }
         let bounds = log.bounds(of: stream)
+        for text in replay.spec.deadLetters?.positions ?? [] {
+            guard case .position(let lane, _)? = LogPoint(position: text), lane != bounds.next.lane else { continue }
+            throw .invalid(
+                "spec.deadLetters.positions", "the log has one lane, \(bounds.next.lane): there is no dead letter at \(text)")
+        }
         if let offsets = replay.spec.deadLetters?.offsets, let first = offsets.min(), let last = offsets.max() {
             guard first >= bounds.oldest.offset else {
                 throw .invalid(
@@ -52,7 +57,7 @@ extension Controller {
         guard plan.stream == .dead else { return nil }
         let others = replays.values.filter { $0.broker == broker.key && $0.stream == .dead }.compactMap(\.run)
         guard !others.isEmpty else { return nil }
-        let survey = try await ReplaySurvey.take(
+        let survey = try await ReplaySurvey.taken(
             plan, log: broker.log, cursors: broker.cursors, sampleMax: 0, besides: others)
         return survey.conflict.map { conflict in
             let other = ResourceIdentity(kind: Replay.kind, namespace: plan.namespace, name: conflict.replay)
@@ -64,11 +69,16 @@ extension Controller {
     func count(_ plan: ReplayPlan, of identity: ResourceIdentity, in broker: BrokerService) {
         guard replays[identity]?.counted == nil, replays[identity]?.counting == nil else { return }
         let log = broker.log, cursors = broker.cursors
-        replays[identity]?.counting = Task { [weak self] in
-            let survey = try? await ReplaySurvey.take(plan, log: log, cursors: cursors, sampleMax: 0)
+        let before = lastCount
+        lastCount = Task { [weak self] in
+            // One at a time: a count reads its whole range, and there may be hundreds of replays.
+            await before?.value
+            guard !Task.isCancelled else { return }
+            let survey = try? await ReplaySurvey.taken(plan, log: log, cursors: cursors, sampleMax: 0)
             guard let survey, !Task.isCancelled else { return }
             await self?.counted(survey.matched, of: identity, uid: plan.uid)
         }
+        replays[identity]?.counting = lastCount
     }
 
     private func counted(_ count: Int, of identity: ResourceIdentity, uid: String) {

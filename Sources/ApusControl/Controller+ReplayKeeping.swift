@@ -71,6 +71,9 @@ extension Controller {
         for service in replays.values where service.broker == broker.key && service.stream == stream {
             if let run = service.run {
                 lowest = min(lowest, await run.keepFrom(stream) ?? .max)
+            } else if !service.isLoaded, !service.isOver {
+                // What it needs is not known yet.
+                lowest = min(lowest, service.pin ?? bounds.oldest.offset)
             } else if let pin = service.pin, pin >= bounds.oldest.offset {
                 // What is gone already is kept for nobody.
                 lowest = min(lowest, pin)

@@ -135,7 +135,7 @@ extension Controller {
             return
         }
         if let run = service.run { service = await seen(service, run, planned) }
-        replays[identity] = service
+        keep(service, of: identity)
         guard service.run == nil, !service.isOver else { return }
         await begin(planned, broker)
     }
@@ -143,7 +143,7 @@ extension Controller {
     /// How a replay is that has a run, after that was told what has changed around it.
     private func seen(_ service: ReplayService, _ run: ReplayRun, _ planned: PlannedReplay) async -> ReplayService {
         var service = service
-        if planned.replay.spec.isCancelled { await run.cancel() }
+        if planned.replay.spec.isCancelled { await run.cancel(within: .seconds(Limits.replayStopSeconds)) }
         let progress = await run.progress()
         service.progress = progress
         if progress.state.isOver, !service.isRetried {
@@ -181,7 +181,13 @@ extension Controller {
             let stored = try await ReplayRun.stored(replay.metadata.name, in: broker.cursors)
             guard replays[identity]?.uid == replay.metadata.uid else { return false }
             replays[identity]?.isLoaded = true
-            replays[identity]?.progress = stored.flatMap { $0.uid == replay.metadata.uid ? $0 : nil }
+            replays[identity]?.progress = nil
+            guard let stored, stored.uid == replay.metadata.uid else { return true }
+            if stored.state == .pending {
+                replays[identity]?.bounds = ReplayBounds(from: stored.from, until: stored.until)
+            } else {
+                replays[identity]?.progress = stored
+            }
             return true
         } catch {
             notReady(identity, Reason.logUnavailable, error.sentence)
@@ -220,7 +226,7 @@ extension Controller {
         } catch {
             return notReady(identity, Reason.logUnavailable, error.sentence)
         }
-        if replay.spec.isCancelled { await run.cancel() }
+        if replay.spec.isCancelled { await run.cancel(within: .seconds(Limits.replayStopSeconds)) }
         let progress = await run.progress()
         guard var service = replays[identity], service.uid == plan.uid, services[replay.broker] != nil else {
             return await run.drain(within: .seconds(Limits.replayStopSeconds))
@@ -275,7 +281,14 @@ extension Controller {
         service.isHeld = !mayRun
         service.isRetried = service.isRetried && !mayRun
         service.progress = await run.progress()
-        if replays[identity]?.uid == service.uid { replays[identity] = service }
+        keep(service, of: identity)
+    }
+
+    /// What was known while runs were asked: their count may have come meanwhile.
+    private func keep(_ service: ReplayService, of identity: ResourceIdentity) {
+        guard let held = replays[identity], held.uid == service.uid else { return }
+        replays[identity] = service
+        replays[identity]?.counted = held.counted
     }
 
     /// That one has failed, the run itself has said.

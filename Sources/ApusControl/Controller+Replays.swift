@@ -102,7 +102,7 @@ extension Controller {
         _ plan: ReplayPlan, _ broker: BrokerService, sampleMax: Int
     ) async throws(ReplayRefusal) -> ReplaySurvey {
         do throws(LogError) {
-            return try await ReplaySurvey.take(
+            return try await ReplaySurvey.taken(
                 plan, log: broker.log, cursors: broker.cursors, sampleMax: sampleMax)
         } catch {
             throw .log(error)
@@ -146,6 +146,22 @@ extension Controller {
         service.counted = counted
         replays[identity] = service
         await turnReplays()
+        await reserve(identity)
+    }
+
+    /// What cannot begin yet has its bounds all the same, over a restart too. Where they cannot be written now, they hold for as
+    /// long as the node runs.
+    private func reserve(_ identity: ResourceIdentity) async {
+        guard let service = replays[identity], service.progress == nil, !service.isOver, let bounds = service.bounds,
+            let broker = services[service.broker]
+        else { return }
+        do throws(LogError) {
+            try await ReplayRun.reserve(
+                identity.name, uid: service.uid, from: bounds.from, until: bounds.until, at: environment.now(),
+                in: broker.cursors)
+        } catch {
+            notReady(identity, Reason.logUnavailable, error.sentence)
+        }
     }
 
     private func makeRoom(for replay: Replay) async throws(ReplayRefusal) {

@@ -76,6 +76,8 @@ package actor Controller {
     var replays: [ResourceIdentity: ReplayService] = [:]
     /// Who changes what replays there are and what they do.
     let replayTurn = Turnstile()
+    /// The count that was begun last: one waits for another.
+    var lastCount: Task<Void, Never>?
     /// The node ends: logs are being closed, and nothing may open or trim one, or start a source.
     private(set) var isEnding = false
 

@@ -65,7 +65,7 @@ struct ReplayService: Sendable {
 
     /// The first offset that it still needs, as far as is known without its run; nil where it needs none.
     var pin: Int64? {
-        guard !isOver || progress?.state == .failed else { return nil }
+        guard !isAbandoned, !isOver || progress?.state == .failed else { return nil }
         return progress.map(\.next) ?? bounds?.from
     }
 }

@@ -4,6 +4,15 @@ import ApusResources
 import CloudEvents
 
 extension ReplaySurvey {
+    /// ``take(_:log:cursors:sampleMax:besides:)`` beside whoever asks: a range is long, what is in memory of it is read without a
+    /// pause, and the controller has other things to do.
+    @concurrent
+    static func taken(
+        _ plan: ReplayPlan, log: any EventLog, cursors: any CursorStore, sampleMax: Int, besides others: [ReplayRun] = []
+    ) async throws(LogError) -> ReplaySurvey {
+        try await take(plan, log: log, cursors: cursors, sampleMax: sampleMax, besides: others)
+    }
+
     /// What a dry run answers: the range, how many deliveries there would be, of which triggers, and the first of the events.
     func document(of plan: ReplayPlan) -> DocumentNode {
         let triggers = matchedByTrigger.sorted { $0.key < $1.key }.map { ($0.key, DocumentNode?.some(.integer($0.value))) }

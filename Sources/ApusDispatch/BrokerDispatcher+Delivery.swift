@@ -29,6 +29,7 @@ extension BrokerDispatcher {
                 return
             }
             guard let slot = reader.retries.popFirst() ?? reader.fresh.popFirst() else { return }
+            if passesPurged(slot, reader, run) { continue }
             attempt(slot, reader, run, to: destination)
         }
     }

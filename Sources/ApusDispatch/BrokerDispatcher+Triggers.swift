@@ -9,6 +9,7 @@ extension BrokerDispatcher {
         // Both or neither, so that a start that failed can be made again.
         let loaded = [try await load(.events), try await load(.dead)]
         marks = try await loadMarks()
+        aside.formUnion(try await loadAside(loaded[1]))
         for (run, loaded) in zip(runs, loaded) {
             run.shared = loaded.shared
             run.durableShared = loaded.shared

@@ -30,6 +30,9 @@ package actor BrokerDispatcher: AppendReceiver {
     var random: SeededGenerator
     /// Where triggers began and since when their filters hold, as it is durable or is to be with the next commit.
     var marks: [ReaderName: TriggerMark] = [:]
+    /// Dead letters that were purged before their sink had them.
+    var aside: Set<Int64> = []
+    var asidePrunedAt = Limits.deadLetterMarksMax
 
     var inFlight = 0
     /// Writes of dead letters and replies that are on their way.

@@ -33,6 +33,9 @@ import Testing
         #expect(try await node.refusal("r", #""from": "3:1""#)?.message == "the log has one lane, 0: there is no lane 3")
         let absent = try await node.refusal("r", #""deadLetters": {"positions": ["0:7"]}"#)
         #expect(absent?.message == "there is no dead letter at 0:7: the next one will be 0:0")
+        try await node.bury(2)
+        let stray = try await node.refusal("r", #""deadLetters": {"positions": ["3:1"]}"#)
+        #expect(stray?.message == "the log has one lane, 0: there is no dead letter at 3:1")
         var other = try ReplayNode.replay("r", "")
         other.spec.broker = "absent"
         let stranger = other
@@ -200,6 +203,23 @@ import Testing
         #expect(refusal?.message.contains("more.yaml") == true)
         try await node.apply("")
         #expect(await node.document("filed") == nil)
+    }
+
+    @Test func `that cannot begin yet keep the bounds that they were made with`() async throws {
+        let node = try await ReplayNode()
+        try await node.append(2)
+        try await node.make("early", #""sink": {"ref": {"apiVersion": "v1", "kind": "Service", "name": "later"}}"#)
+        #expect(await node.document("early")?.status.state == .pending)
+        // What a restart would find: nothing but what is durable.
+        let broker = ResourceIdentity(kind: Broker.kind, namespace: "default", name: "b")
+        await node.controller.stopReplays(of: broker)
+        try await node.append(3)
+        await node.controller.reconcileReplays()
+        let early = await node.document("early")
+        #expect(early?.status.from == "0:0")
+        #expect(early?.status.until == "0:2")
+        let service = try #require(await node.controller.services[broker])
+        #expect(await node.controller.replaysKeepFrom(.events, of: service) == 0)
     }
 
     @Test func `can be paused and paced through the API, until their file wishes something else`() async throws {

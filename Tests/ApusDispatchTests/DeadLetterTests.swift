@@ -47,6 +47,50 @@ import Testing
         #expect(harness.keepFrom(.dead) == 1)
     }
 
+    @Test(arguments: [true, false]) func `that is purged is not tried at its sink, after a restart neither`(isRestarted: Bool)
+        throws
+    {
+        var bounds = DispatchBounds()
+        bounds.windowEvents = 1
+        // `1` and `2` are purged while `0` is under way; `3` is marked, too, and not purged.
+        var harness = DispatchHarness(bounds: bounds) { _ in (.status(200), .seconds(1)) }
+        try harness.start()
+        try harness.apply(.sample("t", dls: "http://dls"))
+        harness.log.seed((0..<4).map { EventRecord.letter("\($0)", of: "t", at: Int64($0)) }, on: .dead)
+        harness.executor.run(for: .milliseconds(100))
+        let dispatcher = harness.dispatcher
+        harness.executor.run { await dispatcher.putAside([1, 2]) }
+        var change = CursorChange(stream: .dead)
+        for (offset, state) in [(1, .purged), (2, .purged), (3, .failed)] as [(Int64, DeadLetterMark.State)] {
+            let mark = DeadLetterMark(state, at: Timestamp(nanoseconds: 1))
+            change.entries.append(StateEntry(key: StateKey.deadLetter(offset), value: mark.value))
+        }
+        harness.log.commit(change, receiver: Deaf(), token: 0)
+        harness.executor.run(for: .milliseconds(200))
+        #expect(harness.delivered(at: "http://dls") == ["0"])
+        if isRestarted {
+            harness = harness.restarted()
+            try harness.start()
+            try harness.apply(.sample("t", dls: "http://dls"))
+        }
+        harness.executor.runUntilIdle()
+        #expect(harness.delivered(at: "http://dls") == ["0", "3"])
+        #expect(harness.keepFrom(.dead) == 4)
+    }
+
+    @Test func `that is purged while it waits for its sink is not tried again`() throws {
+        let harness = DispatchHarness { _ in (.status(503), .milliseconds(1)) }
+        try harness.start()
+        try harness.apply(.sample("t", retries: 1, delay: .seconds(60), dls: "http://dls"))
+        harness.log.seed((0..<3).map { EventRecord.letter("\($0)", of: "t", at: Int64($0)) }, on: .dead)
+        harness.executor.run(for: .seconds(1))
+        let dispatcher = harness.dispatcher
+        harness.executor.run { await dispatcher.putAside([1]) }
+        harness.executor.runUntilIdle()
+        #expect(harness.delivered(at: "http://dls") == ["0", "1", "2", "0", "2"])
+        #expect(harness.keepFrom(.dead) == 3)
+    }
+
     @Test func `without a body has no data attribute`() throws {
         let harness = DispatchHarness { attempt in (.status(attempt.destination == "http://s" ? 400 : 200), .milliseconds(1)) }
         try harness.start()

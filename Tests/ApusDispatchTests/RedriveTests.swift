@@ -129,6 +129,35 @@ import Testing
         #expect(harness.progress(run).state == .completed)
     }
 
+    @Test(arguments: [true, false]) func `leaves purged what is purged while it is redriven, and begins no retry of it`(
+        isAtomic: Bool
+    ) throws {
+        // `0` is under way when it is purged, `1` waits for its retry, `2` is a reply, the others are to come.
+        let harness = Self.harness(isAtomic: isAtomic) { attempt in
+            (.status(attempt.record.position.offset == 1 ? 503 : 202), .milliseconds(100))
+        }
+        let run = try harness.started(Self.plan(harness))
+        harness.executor.run(for: .milliseconds(50))
+        let executor = harness.executor
+        executor.run { await run.putAside([0, 2, 6]) }
+        var change = CursorChange(stream: .dead)
+        let purged = DeadLetterMark(.purged, at: Timestamp(nanoseconds: 1)).value
+        for offset: Int64 in [0, 2, 6] { change.entries.append(StateEntry(key: StateKey.deadLetter(offset), value: purged)) }
+        harness.log.commit(change, receiver: Deaf(), token: 0)
+        executor.run(for: .milliseconds(500))
+        executor.run { await run.putAside([1]) }
+        executor.runUntilIdle()
+        #expect(harness.sink.attempts.map(\.record.position.offset).sorted() == [0, 1, 5])
+        #expect(harness.mark(0)?.state == .purged)
+        #expect(harness.mark(0)?.replay == "r")
+        #expect(harness.mark(2) == DeadLetterMark(purged))
+        #expect(harness.mark(5)?.state == .redriven)
+        #expect(harness.log.records(.events).isEmpty)
+        let progress = harness.progress(run)
+        #expect(progress.state == .completed)
+        #expect((progress.matched, progress.delivered) == (2, 2))
+    }
+
     @Test func `says which letters it still holds, so that a second one is refused`() throws {
         let harness = Self.harness()
         var plan = try Self.plan(harness)
@@ -145,7 +174,7 @@ import Testing
         let survey = try harness.survey(Self.plan(harness, uid: "second"), besides: [run])
         #expect(survey.conflict?.replay == "r")
         #expect(survey.conflict?.position == Position(offset: 1))
-        harness.executor.run { await run.cancel() }
+        harness.executor.run { await run.cancel(within: .seconds(5)) }
         #expect(try harness.survey(Self.plan(harness, uid: "second"), besides: [run]).conflict == nil)
     }
 
@@ -203,7 +232,7 @@ import Testing
 }
 
 /// Told of a write that nobody waits for.
-private final class Deaf: AppendReceiver {
+final class Deaf: AppendReceiver {
     func appended(_ outcomes: [AppendOutcome]) {}
 }
 

@@ -51,7 +51,7 @@ import Testing
         let run = try harness.started(.sample(harness, maxInFlight: 2))
         harness.executor.run(for: .seconds(4))
         let executor = harness.executor
-        executor.run { await run.cancel() }
+        executor.run { await run.cancel(within: .seconds(5)) }
         #expect(try harness.stored()?.state == .cancelled)
         harness.executor.start { await run.resume() }
         harness.executor.runUntilIdle()
@@ -217,6 +217,54 @@ import Testing
         #expect(harness.progress(run).state == .completed)
         #expect(harness.progress(run).message == nil)
         #expect(harness.delivered().count == 50)
+    }
+
+    @Test func `that is cancelled while its store fails keeps nobody waiting, and is cancelled when the store takes it`() throws {
+        let harness = ReplayHarness { _ in (.status(200), .seconds(1)) }
+        harness.send(0..<5)
+        let run = try harness.started(.sample(harness))
+        harness.log.setFault { _ in .unavailable(reason: "disk full") }
+        harness.executor.run(for: .seconds(10))
+        let (executor, before) = (harness.executor, harness.executor.now)
+        executor.run { await run.cancel(within: .seconds(5)) }
+        #expect(executor.now.elapsed(since: before) <= .seconds(6))
+        #expect(try harness.stored()?.state == .running)
+        harness.log.setFault { _ in nil }
+        executor.runUntilIdle()
+        #expect(try harness.stored()?.state == .cancelled)
+        #expect(harness.readers == [])
+    }
+
+    @Test func `has failed where none of its triggers is there any more after a restart`() throws {
+        let harness = ReplayHarness()
+        harness.send(0..<3)
+        let plan = try ReplayPlan.sample(harness, rate: 1)
+        let run = try harness.started(plan)
+        harness.executor.run(for: .milliseconds(100))
+        harness.executor.run { await run.drain(within: .seconds(1)) }
+        let second = harness.restarted()
+        var other = plan
+        other.target = .triggers([try .sample("later")])
+        let progress = try second.finished(other)
+        #expect(progress.state == .failed)
+        #expect(progress.message == "The triggers that it goes to were removed.")
+        #expect(second.sink.attempts.isEmpty)
+    }
+
+    @Test func `that could not begin yet begins whole, and is another's of its name no longer`() throws {
+        let harness = ReplayHarness()
+        harness.send(0..<3)
+        let log = harness.log, now = harness.executor.now
+        for uid in ["older", "u"] {
+            try harness.executor.run { () async -> Result<Void, LogError> in
+                do throws(LogError) {
+                    return .success(try await ReplayRun.reserve("r", uid: uid, from: 0, until: 3, at: now, in: log))
+                } catch { return .failure(error) }
+            }.get()
+            #expect(try harness.stored()?.state == .pending)
+        }
+        #expect(try harness.finished(.sample(harness)).state == .completed)
+        #expect(harness.delivered() == ["0", "1", "2"])
     }
 
     @Test func `is forgotten with all its rows`() throws {

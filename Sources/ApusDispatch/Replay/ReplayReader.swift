@@ -19,6 +19,7 @@ struct ReplayReader: Sendable {
     /// Ascending; where it is nil, every offset is meant.
     let named: [Int64]?
     let pageRecords: Int
+    var pageBytes = Limits.readPageBytesMax
 
     /// Fails with ``LogError/trimmed(oldest:)`` where `next` stands before the oldest record.
     func page(from next: Int64) async throws(LogError) -> Read {
@@ -45,15 +46,14 @@ struct ReplayReader: Sendable {
     }
 
     private func stretch(from next: Int64) async throws(LogError) -> Read {
-        if case .records(let records) = log.cached(stream, from: next, limit: ReadLimit(records: pageRecords)) {
-            return stretch(from: next, records)
-        }
+        let limit = ReadLimit(records: pageRecords, bytes: pageBytes)
+        if case .records(let records) = log.cached(stream, from: next, limit: limit) { return stretch(from: next, records) }
         do throws(LogError) {
-            return stretch(from: next, try await log.read(stream, from: next, limit: ReadLimit(records: pageRecords)))
+            return stretch(from: next, try await log.read(stream, from: next, limit: limit))
         } catch {
             guard case .corrupt(let position, _) = error, position.offset >= next else { throw error }
             if position.offset == next { return Read(covers: next..<next + 1, damaged: [next]) }
-            let limit = ReadLimit(records: Int(clamping: position.offset - next))
+            let limit = ReadLimit(records: Int(clamping: position.offset - next), bytes: pageBytes)
             return stretch(from: next, try await log.read(stream, from: next, limit: limit))
         }
     }
@@ -104,7 +104,7 @@ struct ReplayPages {
     }
 
     /// As many pages as are worth keeping: readers that are further apart read for themselves.
-    private static let pagesMax = 4
+    static let pagesMax = 4
     private var pages: [Page] = []
     /// How long a page is good for; nil for ever. What became of a dead letter may change while a redrive waits for its pace.
     let goodFor: Duration?

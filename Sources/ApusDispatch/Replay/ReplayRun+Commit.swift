@@ -91,9 +91,19 @@ extension ReplayRun {
             return bytes < Limits.batchBytesMax
         }
         taken.letters = Array(room)
+        taken.marks = taken.marks.map(keepingPurge)
         pending = ReplayPending()
         pending.letters = Array(letters.dropFirst(room.count))
         return taken
+    }
+
+    /// What a person has purged meanwhile stays so, whatever came of it.
+    private func keepingPurge(_ entry: StateEntry) -> StateEntry {
+        guard !selection.aside.isEmpty, let offset = StateKey.deadLetterOffset(entry.key), selection.aside.contains(offset),
+            var mark = entry.value.flatMap(DeadLetterMark.init)
+        else { return entry }
+        mark.state = .purged
+        return StateEntry(key: entry.key, value: mark.value)
     }
 
     private func change(of carried: ReplayPending) -> (CursorChange, ReplayFlight) {

@@ -236,7 +236,8 @@ extension ReplayRun {
         let event = lanes[lane][slot]
         let (before, answer) = (lanes[lane].mark(slot), lanes[lane].answer(slot))
         let mark = DeadLetterMark(
-            state, at: executor.now, replay: plan.name, attempts: (before?.attempts ?? 0) + event.machine.attempts,
+            selection.aside.contains(event.offset) ? .purged : state, at: executor.now, replay: plan.name,
+            attempts: (before?.attempts ?? 0) + event.machine.attempts,
             status: answer.status,
             text: state == .failed ? String(decoding: answer.text.prefix(Limits.errorBodyBytesMax), as: UTF8.self) : nil,
             copy: before?.copy, original: before?.original)

@@ -1,6 +1,6 @@
 package import ApusPorts
 import ApusResources
-import CloudEvents
+package import CloudEvents
 import Synchronization
 
 // What others ask of a replay.
@@ -65,6 +65,16 @@ extension ReplayRun {
         let entries = try await cursors.entries(from: key, until: StateKey.end(of: StateKey.replays), limit: 1)
         guard let entry = entries.first, entry.key.utf8.elementsEqual(key.utf8) else { return nil }
         return entry.value.flatMap { ReplayProgress($0) }
+    }
+
+    /// Writes down what a replay is of that cannot begin yet: its bounds are found once (promise 19).
+    package static func reserve(
+        _ name: String, uid: String, from: Int64, until: Int64, at moment: Timestamp, in cursors: any CursorStore
+    ) async throws(LogError) {
+        let progress = ReplayProgress(uid: uid, from: from, until: until, startedAt: moment)
+        var change = CursorChange(stream: .dead)
+        change.entries = [StateEntry(key: StateKey.replay(name), value: progress.value)]
+        try await cursors.commit(change)
     }
 
     /// Forgets what is kept of a replay that does not run: its entry, and the rows of its readers.

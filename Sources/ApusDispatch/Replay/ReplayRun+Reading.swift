@@ -48,7 +48,7 @@ extension ReplayRun {
             guard !lanes[index].isGone, lanes[index].waitsFor == nil else { return true }
             if !lanes[index].retries.isEmpty {
                 guard hasToken() else { return false }
-                if let slot = lanes[index].retries.popFirst() { attempt(index, slot) }
+                if let slot = lanes[index].retries.popFirst() { attemptAgain(index, slot) }
                 budget -= 1
                 continue
             }
@@ -77,6 +77,13 @@ extension ReplayRun {
         return true
     }
 
+    /// A retry is due. One that was purged meanwhile is passed.
+    private func attemptAgain(_ lane: Int, _ slot: Int) {
+        guard selection.aside.contains(lanes[lane][slot].offset) else { return attempt(lane, slot) }
+        shown.matched -= 1
+        lanes[lane].close(slot)
+    }
+
     /// Whether the pace lets one more go now; else a turn is had when it does.
     private func hasToken() -> Bool {
         guard let later = bucket?.take(now: executor.now) else { return true }
@@ -92,6 +99,11 @@ extension ReplayRun {
     private func endIfThrough() {
         guard shown.state == .running, isSettled, pending.letters.isEmpty, flight?.letters.isEmpty ?? true else { return }
         guard lanes.allSatisfy({ $0.isThrough(shown.until) }) else { return }
+        guard !lanes.isEmpty else {
+            // Each of them was gone before a restart, and took its row along.
+            report(LogMessage.replayFailed, "The triggers that it goes to were removed.")
+            return end(.failed, "The triggers that it goes to were removed.")
+        }
         let gone = lanes.filter { $0.isGone }.compactMap(\.trigger)
         if !gone.isEmpty, gone.count == lanes.count {
             report(LogMessage.replayFailed, "The trigger \(gone[0]) was removed.")
@@ -113,10 +125,13 @@ extension ReplayRun {
 
     // MARK: Pages
 
+    /// Each reader holds on to a page of its own where they are far apart: the more there are, the smaller the pages.
     private var reader: ReplayReader {
-        ReplayReader(
+        let pageRecords = plan.stream == .dead ? bounds.retryRecords : bounds.pageRecords
+        let crowd = max(1, lanes.count / ReplayPages.pagesMax)
+        return ReplayReader(
             log: log, cursors: cursors, stream: plan.stream, until: shown.until, named: selection.named,
-            pageRecords: plan.stream == .dead ? bounds.retryRecords : bounds.pageRecords)
+            pageRecords: max(1, pageRecords / crowd), pageBytes: max(1, Limits.readPageBytesMax / crowd))
     }
 
     /// Reads the page that a lane needs, once for all that need the same.

@@ -106,10 +106,10 @@ package actor ReplayRun: AppendReceiver {
         isStarting = true
         defer { isStarting = false }
         let stored = try await Self.stored(plan.name, in: cursors)
-        if let stored, stored.uid == plan.uid {
+        if let stored, stored.uid == plan.uid, stored.state != .pending {
             try await takeUp(stored)
         } else {
-            if stored != nil { try await Self.forget(plan.name, in: cursors) }
+            if let stored, stored.uid != plan.uid { try await Self.forget(plan.name, in: cursors) }
             try await begin()
         }
         guard !isStopped else { throw .closed }
@@ -175,13 +175,15 @@ package actor ReplayRun: AppendReceiver {
         queueTurn()
     }
 
-    /// Ends it for good. Attempts that are being made end, and their outcomes are kept. Returns once it is durable.
-    package func cancel() async {
+    /// Ends it for good. Attempts that are being made end, and their outcomes are kept. Returns once it is durable, or after
+    /// `limit`: where the store cannot be written, it is written when it can.
+    package func cancel(within limit: Duration) async {
         guard isStarted else { return wish = .cancelled }
         guard !shown.isOver else { return }
         end(.cancelled)
         commit()
         guard durable?.state != .cancelled, !isStopped else { return }
+        schedule(after: limit) { $0.leaveEnd() }
         await withCheckedContinuation { endWaiters.append($0) }
     }
 
@@ -196,8 +198,7 @@ package actor ReplayRun: AppendReceiver {
             await withCheckedContinuation { quietWaiters.append($0) }
         }
         isStopped = true
-        for waiter in endWaiters { waiter.resume() }
-        endWaiters = []
+        leaveEnd()
     }
 
     /// Sets the pace; nil for none.
@@ -212,7 +213,7 @@ package actor ReplayRun: AppendReceiver {
     /// not there is gone: nothing more is sent to it. One that was not there at the start is left aside.
     package func change(targets: ReplayPlan.Target) {
         plan.target = targets
-        selection = ReplaySelection(plan)
+        selection = ReplaySelection(plan, aside: selection.aside)
         pages.removeAll()
         for index in lanes.indices where !lanes[index].isGone {
             lanes[index].dropPage()
@@ -226,6 +227,20 @@ package actor ReplayRun: AppendReceiver {
         }
         queueTurn()
         armCommit()
+    }
+
+    /// Dead letters that a person purges now: those that are to come are passed, no attempt of one begins any more, and what
+    /// comes of one that is being made does not bring it back.
+    package func putAside(_ offsets: [Int64]) {
+        let own = offsets.filter { (shown.from..<shown.until).contains($0) }
+        guard plan.isRedrive, !isStopped, !own.isEmpty else { return }
+        selection.aside.formUnion(own)
+        pages.removeAll()
+        for index in lanes.indices {
+            lanes[index].dropPage()
+            lanes[index].oweOpen()
+        }
+        queueTurn()
     }
 
     /// It is over, for good or until it is resumed.
@@ -253,11 +268,13 @@ package actor ReplayRun: AppendReceiver {
     }
 
     func checkQuiet() {
-        if durable?.isOver == true, !endWaiters.isEmpty {
-            for waiter in endWaiters { waiter.resume() }
-            endWaiters = []
-        }
+        if durable?.isOver == true { leaveEnd() }
         if isDraining, !quietWaiters.isEmpty, isQuiet { leaveQuiet() }
+    }
+
+    private func leaveEnd() {
+        for waiter in endWaiters { waiter.resume() }
+        endWaiters = []
     }
 
     private func leaveQuiet() {

@@ -17,9 +17,12 @@ struct ReplaySelection: Sendable {
     private let plan: ReplayPlan
     /// The triggers that dead letters can go to.
     private let owners: Set<String>
+    /// Dead letters that were purged while the redrive runs, whatever was read of their marks.
+    var aside: Set<Int64>
 
-    init(_ plan: ReplayPlan) {
+    init(_ plan: ReplayPlan, aside: Set<Int64> = []) {
         self.plan = plan
+        self.aside = aside
         if case .deadLetters(let triggers) = plan.target { owners = Set(triggers.keys) } else { owners = [] }
     }
 
@@ -29,7 +32,7 @@ struct ReplaySelection: Sendable {
     func choice(_ record: LogRecord, _ mark: DeadLetterMark?) -> Choice {
         guard plan.isRedrive else { return plan.filter.matches(record.event.attributes) ? .taken : .passed }
         guard let letter = record.event.deadLetter, plan.deadLetters?.takes(record) ?? true, !isDone(mark),
-            plan.filter.matches(record.event.attributes)
+            !aside.contains(record.position.offset), plan.filter.matches(record.event.attributes)
         else { return .passed }
         return letter.reason == .unreadable || !owners.contains(letter.trigger) ? .leftOut : .taken
     }

@@ -27,7 +27,7 @@ package struct ReplaySurvey: Sendable {
     /// Reads the whole range. `sampleMax` bounds ``sample``; `others` are the redrives that run now.
     ///
     /// Fails with ``LogError/trimmed(oldest:)`` where the range begins before the oldest record. Ends early, with what it has,
-    /// where the task is cancelled.
+    /// at the first ``conflict``, and where the task is cancelled.
     package static func take(
         _ plan: ReplayPlan, log: any EventLog, cursors: any CursorStore, sampleMax: Int, besides others: [ReplayRun] = []
     ) async throws(LogError) -> ReplaySurvey {
@@ -42,7 +42,8 @@ package struct ReplaySurvey: Sendable {
             let read = try await reader.page(from: next)
             let sent = selection.items(of: read).compactMap { survey.count($0, lanes, selection) }
             survey.sample += sent.prefix(max(0, sampleMax - survey.sample.count))
-            if survey.conflict == nil { survey.conflict = await conflict(sent, others) }
+            survey.conflict = await conflict(sent, others)
+            if survey.conflict != nil { break }
             next = max(next + 1, read.covers.upperBound)
         }
         return survey
