@@ -47,6 +47,8 @@ struct EventsTail: AsyncParsableCommand {
         let selection = EventSelection(from: try from?.point("--from"), filters: try filters.checked())
         try await server.withClient { client in
             let name = try await broker.name(client)
+            // Until the first event comes nothing else would say that it is followed.
+            if Terminal.hasReader { Console.printError(["# events of the broker \(name) as they come; Ctrl-C ends it"]) }
             var printer = TailPrinter(output: output, left: limit)
             var lastID: String?
             var pause = Duration.seconds(1), told: String?

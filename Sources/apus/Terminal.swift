@@ -7,6 +7,9 @@ enum Terminal {
         let environment = ProcessInfo.processInfo.environment
         return isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
     }()
+
+    /// Whether somebody reads standard error as it comes.
+    static let hasReader = isatty(STDERR_FILENO) == 1
 }
 
 enum Colour: String {
