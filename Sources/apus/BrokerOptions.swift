@@ -54,9 +54,6 @@ struct StretchOptions: ParsableArguments {
         _ = try until?.point("--until")
     }
 
-    /// Whether nothing was asked for.
-    var isEmpty: Bool { from == nil && until == nil && filters.texts.isEmpty }
-
     func selection() throws -> EventSelection {
         EventSelection(
             from: try from?.point("--from"), until: try until?.point("--until"), filters: try filters.checked())

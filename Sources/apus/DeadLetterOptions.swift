@@ -17,7 +17,17 @@ struct LetterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Those whose event has this type.", valueName: "TYPE"))
     var type: String?
 
-    @OptionGroup var stretch: StretchOptions
+    @Option(
+        name: [.customLong("from"), .customLong("since")], parsing: .unconditional,
+        help: ArgumentHelp("Those written since then: \(LogPoint.expectation).", valueName: "POINT"))
+    var from: PointArgument?
+
+    @Option(
+        name: .customLong("until"), parsing: .unconditional,
+        help: ArgumentHelp("Those written before.", valueName: "POINT"))
+    var until: PointArgument?
+
+    @OptionGroup var filters: FilterOptions
 
     /// To be called where the command validates itself: see ``StretchOptions/check()``.
     func check() throws {
@@ -25,18 +35,19 @@ struct LetterOptions: ParsableArguments {
             let known = DeadLetter.Reason.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--reason \(reason): there are \(known)")
         }
+        _ = try from?.point("--from")
+        _ = try until?.point("--until")
     }
 
     /// Whether nothing was asked for.
     var isEmpty: Bool {
-        trigger == nil && reason == nil && type == nil && stretch.isEmpty
+        trigger == nil && reason == nil && type == nil && from == nil && until == nil && filters.texts.isEmpty
     }
 
     func selection(positions: [String] = [], state: String? = nil) throws -> LetterSelection {
-        let events = try stretch.selection()
-        return LetterSelection(
-            trigger: trigger, reason: reason, type: type, filters: events.filters, from: events.from, until: events.until,
-            positions: positions, state: state)
+        LetterSelection(
+            trigger: trigger, reason: reason, type: type, filters: try filters.checked(),
+            from: try from?.point("--from"), until: try until?.point("--until"), positions: positions, state: state)
     }
 
     /// What was asked for, in words: ` of trigger orders, rejected`. Empty where nothing was.

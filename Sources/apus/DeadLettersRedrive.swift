@@ -90,7 +90,7 @@ struct RedriveOptions: ParsableArguments {
         var filters: [DocumentNode] = []
         if let letters {
             do throws(FieldError) {
-                filters = try FilterText.filters(letters.stretch.filters.texts)
+                filters = try FilterText.filters(letters.filters.texts)
             } catch {
                 throw ValidationError("--filter: \(error.message)")
             }

@@ -119,3 +119,24 @@ extension TriggerPlan {
 extension Outcome {
     static func status(_ status: Int) -> Outcome { .answered(Answer(status: status)) }
 }
+
+extension ScriptedSink {
+    /// Answers follow from the seed, the destination, the event and the attempt, so that a restarted run can be foreseen.
+    static func answers(_ seed: UInt64) -> Script {
+        { attempt in
+            var mixed = seed &* 31 &+ UInt64(attempt.number) &* 7919 &+ UInt64(attempt.record.position.offset) &* 104_729
+            for byte in attempt.destination.utf8 { mixed = mixed &* 131 &+ UInt64(byte) }
+            var random = SeededGenerator(seed: mixed)
+            let delay = Duration.milliseconds(Int.random(in: 1...60, using: &random))
+            switch Int.random(in: 0..<20, using: &random) {
+            case 0..<3: return (.status(503), delay)
+            case 3: return (.failed("connection reset"), delay)
+            case 4: return (.status(400), delay)
+            case 5: return (.answered(Answer(status: 429, retryAfter: .milliseconds(900))), delay)
+            case 6 where attempt.record.event.hops > 252:
+                return (.answered(Answer(status: 200, reply: .event(.sample("r", ["type": "b"])))), delay)
+            default: return (.status(200), delay)
+            }
+        }
+    }
+}

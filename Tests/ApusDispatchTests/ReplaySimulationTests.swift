@@ -27,7 +27,7 @@ private final class ReplayHistory {
         bounds.turnRecords = Int.random(in: 1...16, using: &random)
         bounds.pageRecords = Int.random(in: 1...8, using: &random)
         bounds.retryRecords = Int.random(in: 1...8, using: &random)
-        let harness = ReplayHarness(isAtomic: Bool.random(using: &random), bounds: bounds, sink: Self.script(seed))
+        let harness = ReplayHarness(isAtomic: Bool.random(using: &random), bounds: bounds, sink: ScriptedSink.answers(seed))
         let count = Int64.random(in: 0...30, using: &random)
         let isRedrive = Int.random(in: 0..<3, using: &random) == 0
         for number in 0..<count { harness.log.seed([Self.record(number, isRedrive, &random)], on: isRedrive ? .dead : .events) }
@@ -93,31 +93,13 @@ private final class ReplayHistory {
         }
     }
 
-    /// Answers follow from the seed, the destination, the event and the attempt, so that a restarted run can be foreseen.
-    static func script(_ seed: UInt64) -> ScriptedSink.Script {
-        { attempt in
-            var mixed = seed &* 31 &+ UInt64(attempt.number) &* 7919 &+ UInt64(attempt.record.position.offset) &* 104_729
-            for byte in attempt.destination.utf8 { mixed = mixed &* 131 &+ UInt64(byte) }
-            var random = SeededGenerator(seed: mixed)
-            let delay = Duration.milliseconds(Int.random(in: 1...60, using: &random))
-            switch Int.random(in: 0..<20, using: &random) {
-            case 0..<3: return (.status(503), delay)
-            case 3: return (.failed("connection reset"), delay)
-            case 4: return (.status(400), delay)
-            case 5: return (.answered(Answer(status: 429, retryAfter: .milliseconds(900))), delay)
-            case 6: return (.answered(Answer(status: 200, reply: .event(.sample("r", ["type": "b"])))), delay)
-            default: return (.status(200), delay)
-            }
-        }
-    }
-
     // MARK: The run
 
     func run() throws {
         expect()
         let crashes = Int.random(in: 0...3, using: &random)
         for life in 0...crashes {
-            if life > 0 { harness = harness.restarted(sink: Self.script(seed)) }
+            if life > 0 { harness = harness.restarted(sink: ScriptedSink.answers(seed)) }
             lives.append(harness)
             upset(crashing: life < crashes)
             let run = harness.make(plan, seed: seed)
@@ -226,7 +208,7 @@ private final class ReplayHistory {
     ) {
         let isDelivered = attempts.contains {
             $0.destination == lane.url && $0.record.position.offset == offset && $0.finishedAt != nil
-                && Self.script(seed)($0).map { Verdict($0.outcome) }.isDelivered
+                && ScriptedSink.answers(seed)($0).map { Verdict($0.outcome) }.isDelivered
         }
         if plan.stream == .dead {
             let state = harness.mark(offset)?.state

@@ -29,7 +29,7 @@ private final class History {
         bounds.parkedEvents = Int.random(in: 4...40, using: &random)
         bounds.turnRecords = Int.random(in: 1...16, using: &random)
         bounds.pageRecords = Int.random(in: 1...8, using: &random)
-        harness = DispatchHarness(isAtomic: isAtomic, seed: seed, bounds: bounds, sink: Self.script(seed))
+        harness = DispatchHarness(isAtomic: isAtomic, seed: seed, bounds: bounds, sink: ScriptedSink.answers(seed))
         for number in 0..<Int.random(in: 1...3, using: &random) { plans.append(try plan(number)) }
     }
 
@@ -45,29 +45,10 @@ private final class History {
         return plan
     }
 
-    /// Answers follow from the seed, the destination, the event and the attempt, so that a restarted run can be foreseen.
-    static func script(_ seed: UInt64) -> ScriptedSink.Script {
-        { attempt in
-            var mixed = seed &* 31 &+ UInt64(attempt.number) &* 7919 &+ UInt64(attempt.record.position.offset) &* 104_729
-            for byte in attempt.destination.utf8 { mixed = mixed &* 131 &+ UInt64(byte) }
-            var random = SeededGenerator(seed: mixed)
-            let delay = Duration.milliseconds(Int.random(in: 1...60, using: &random))
-            switch Int.random(in: 0..<20, using: &random) {
-            case 0..<3: return (.status(503), delay)
-            case 3: return (.failed("connection reset"), delay)
-            case 4: return (.status(400), delay)
-            case 5: return (.answered(Answer(status: 429, retryAfter: .milliseconds(900))), delay)
-            case 6 where attempt.record.event.hops > 252:
-                return (.answered(Answer(status: 200, reply: .event(.sample("r", ["type": "b"])))), delay)
-            default: return (.status(200), delay)
-            }
-        }
-    }
-
     func run() throws {
         let crashes = Int.random(in: 0...3, using: &random)
         for life in 0...crashes {
-            if life > 0 { harness = harness.restarted(bounds: bounds, sink: Self.script(seed)) }
+            if life > 0 { harness = harness.restarted(bounds: bounds, sink: ScriptedSink.answers(seed)) }
             lives.append(harness)
             upset(crashing: life < crashes)
             boot()
@@ -153,7 +134,7 @@ private final class History {
     }
 
     private func checkTraces(_ plan: TriggerPlan, isEnd: Bool) {
-        let check = TraceCheck(lives: lives, script: Self.script(seed), again: again)
+        let check = TraceCheck(lives: lives, script: ScriptedSink.answers(seed), again: again)
         check.check(plan, .events, wanted: matching(plan))
         check.check(plan, .dead, wanted: plan.deadLetterSink == nil ? [] : letters(plan))
         if isEnd { for stream in ApusPorts.Stream.allCases { check.checkLast(plan, stream) } }
@@ -172,7 +153,7 @@ private final class History {
             || lives.contains { life in
                 life.sink.attempts.contains {
                     $0.destination == plan.destination?.url && $0.record.position.offset == offset && $0.finishedAt != nil
-                        && Self.script(seed)($0).map { Verdict($0.outcome) }.isDelivered
+                        && ScriptedSink.answers(seed)($0).map { Verdict($0.outcome) }.isDelivered
                 }
             }
     }

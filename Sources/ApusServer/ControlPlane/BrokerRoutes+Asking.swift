@@ -13,10 +13,7 @@ extension BrokerRoutes {
     static func record(
         _ history: BrokerHistory, _ context: BasicRequestContext, in stream: ApusPorts.Stream = .events
     ) async throws -> LogRecord {
-        let text = try context.parameters.require("position").removingPercentEncoding
-        guard let position = Position(text) else {
-            throw RequestQuery.invalid("position", "\"\(text)\" is no position: LANE:OFFSET or OFFSET is needed, such as 0:1234.")
-        }
+        let position = try RequestQuery.position(try context.parameters.require("position").removingPercentEncoding, "position")
         let answer: RecordAnswer
         do throws(HistoryError) {
             answer = try await history.record(at: position, in: stream)

@@ -60,19 +60,12 @@ struct DeadLetterRequest {
         // Letters that are named are meant, whatever became of them; but what was purged has to be asked for.
         letters.states = try states() ?? (letters.selection.offsets == nil ? DeadLetterState.attention : Self.notPurged)
         letters.before = try query.text("cursor").map { text throws(BrokerRoutes.Refusal) in
-            try Self.position(text, "cursor").offset
+            try RequestQuery.position(text, "cursor").offset
         }
         return letters
     }
 
     private static let notPurged = Set(DeadLetterState.allCases).subtracting([.purged])
-
-    static func position(_ text: String, _ field: String) throws(BrokerRoutes.Refusal) -> Position {
-        guard let position = Position(text) else {
-            throw RequestQuery.invalid(field, "\"\(text)\" is no position: LANE:OFFSET or OFFSET is needed, such as 0:1234.")
-        }
-        return position
-    }
 
     private func offsets() throws(BrokerRoutes.Refusal) -> Set<Int64>? {
         let texts = query.all("position")
@@ -82,7 +75,7 @@ struct DeadLetterRequest {
                 "position", "At most \(Limits.deadLetterPositionsMax) positions may be given, and \(texts.count) were.")
         }
         var offsets: Set<Int64> = []
-        for text in texts { offsets.insert(try Self.position(text, "position").offset) }
+        for text in texts { offsets.insert(try RequestQuery.position(text, "position").offset) }
         return offsets
     }
 

@@ -60,7 +60,7 @@ extension ControlPlane {
     }
 
     private static func position(_ context: BasicRequestContext) throws -> Position {
-        try DeadLetterRequest.position(try context.parameters.require("position").removingPercentEncoding, "position")
+        try RequestQuery.position(try context.parameters.require("position").removingPercentEncoding, "position")
     }
 
     private static func edit(

@@ -1,3 +1,4 @@
+import ApusPorts
 import ApusResources
 import CloudEvents
 import Hummingbird
@@ -74,6 +75,13 @@ struct RequestQuery {
             throw invalid(name, "\(name) is \"\(text)\", which is not understood: \(LogPoint.expectation).")
         }
         return point
+    }
+
+    static func position(_ text: String, _ name: String) throws(BrokerRoutes.Refusal) -> Position {
+        guard let position = Position(text) else {
+            throw invalid(name, "\"\(text)\" is no position: LANE:OFFSET or OFFSET is needed, such as 0:1234.")
+        }
+        return position
     }
 
     static func invalid(_ name: String, _ message: String) -> BrokerRoutes.Refusal {
