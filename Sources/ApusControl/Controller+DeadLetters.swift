@@ -124,8 +124,8 @@ extension Controller {
         return total
     }
 
-    /// Whoever could still send one is told before, so that nothing of it is written behind the mark; and again after, as a redrive
-    /// may have begun meanwhile.
+    /// Whoever could still send one is told before, so that nothing of it is written behind the mark; and again after, as a
+    /// redrive may have begun meanwhile.
     private func purge(_ lines: [DeadLetterLine], of service: BrokerService) async throws(LogError) {
         let offsets = lines.map(\.position.offset)
         await service.dispatcher.putAside(offsets)

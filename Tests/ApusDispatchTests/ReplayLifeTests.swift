@@ -267,6 +267,21 @@ import Testing
         #expect(harness.delivered() == ["0", "1", "2"])
     }
 
+    @Test func `owes what an earlier one of its name has settled after it was forgotten`() throws {
+        let harness = ReplayHarness()
+        harness.send(0..<4)
+        var change = CursorChange(stream: .events)
+        change.settle = [CursorChange.Mark(name: .replay("r", trigger: "t"), offset: 2)]
+        harness.log.commit(change, receiver: Deaf(), token: 0)
+        harness.executor.run(for: .milliseconds(100))
+        let run = try harness.started(.sample(harness, rate: 1))
+        harness.executor.run(for: .milliseconds(500))
+        #expect(harness.progress(run).delivered == 1)
+        let second = harness.restarted()
+        #expect(try second.finished(.sample(second)).state == .completed)
+        #expect(second.delivered() == ["1", "2", "3"])
+    }
+
     @Test func `is forgotten with all its rows`() throws {
         let harness = ReplayHarness()
         harness.send(0..<9)

@@ -126,6 +126,11 @@ package actor ReplayRun: AppendReceiver {
     }
 
     private func begin() async throws(LogError) {
+        // A reply of an earlier replay of this name may have become durable after that was forgotten: what it has settled is owed
+        // by this one.
+        var stale = CursorChange(stream: plan.stream)
+        stale.remove = try await cursors.load(plan.stream).readers.keys.filter { Self.isReader($0, of: plan.name) }.sorted()
+        if !stale.isEmpty { try await cursors.commit(stale) }
         var progress = shown
         progress.state = wish == .paused ? .paused : .running
         progress.startedAt = executor.now
