@@ -123,7 +123,9 @@ enum PassportText {
         let rows = owner.items("attempts").map { attempt in
             let took = attempt["microseconds"]?.number.flatMap { Int64($0) } ?? 0
             let status = attempt["status"]?.number ?? "0"
-            let answer = attempt["answer"]?["text"]?.text ?? (attempt["answer"] == nil ? "" : "bytes that are no text")
+            // Line ends and tabs are as good as spaces in a column.
+            let text = attempt["answer"]?["text"]?.text?.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            let answer = text ?? (attempt["answer"] == nil ? "" : "bytes that are no text")
             return [
                 "\(indent)\(attempt["attempt"]?.number ?? "")", time(attempt, "time"), status == "0" ? "---" : status,
                 DurationText.rounded(.microseconds(took)), Printable.cell(answer),
