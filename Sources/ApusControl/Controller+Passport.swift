@@ -50,7 +50,9 @@ extension Controller {
                 stopped: known?.stopped,
                 problem: failures[trigger.identity])
         }
-        return PassportFacts(triggers: facts) { offset, trigger in await dispatcher.standing(of: offset, trigger: trigger) }
+        return PassportFacts(
+            triggers: facts, unstored: { stream, offset in await dispatcher.unstoredTraces(of: offset, stream: stream) },
+            standing: { offset, trigger in await dispatcher.standing(of: offset, trigger: trigger) })
     }
 
     /// Looks for events by their id, in all brokers' logs or in those of one namespace or name, and at the door.

@@ -32,6 +32,13 @@ extension BrokerDispatcher {
         return run.byName[trigger]?.standing(of: offset, shared: run.shared)
     }
 
+    /// Traces of a record that no commit has made durable yet: those of outcomes of the last moments, or of more where the store
+    /// takes none. ``standing(of:trigger:stream:)`` is ahead of the store by as much.
+    package func unstoredTraces(of offset: Int64, stream: Stream = .events) -> [DeliveryTrace] {
+        let run = run(stream)
+        return [run.flight?.change.traces ?? [], run.pending.traces].flatMap { $0.filter { $0.offset == offset } }
+    }
+
     private func progress(of reader: ReaderRun, _ run: StreamRun, end: Int64) -> TriggerProgress {
         let next = reader.ledger.next ?? run.shared
         let lag = max(0, end - next)

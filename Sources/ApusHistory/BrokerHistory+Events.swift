@@ -73,6 +73,21 @@ extension BrokerHistory {
         }
     }
 
+    /// The newest events with an id, the newest first, until their bytes reach ``Limits/listedBytesMax``; and where the others of
+    /// `limit` stand. Whoever sends chooses the ids: all of them may be the same.
+    package func events(
+        withID id: String, limit: Int
+    ) async throws(HistoryError) -> (records: [LogRecord], others: [Position]) {
+        var positions = try await positions(ofID: id, limit: limit), records: [LogRecord] = [], bytes = 0
+        while bytes < Limits.listedBytesMax, let newest = positions.popLast() {
+            // One that is trimmed by now, or damaged, is left out.
+            guard case .found(let record) = try await record(at: newest) else { continue }
+            records.append(record)
+            bytes += record.event.sizeBytes
+        }
+        return (records, positions.reversed())
+    }
+
     /// The range that is still to be looked at: the cursor's, or what the points name.
     private func range(of query: EventQuery) async throws(HistoryError) -> Range<Int64> {
         guard let text = query.cursor else { return try await range(query.from, query.until, in: query.stream) }

@@ -53,7 +53,13 @@ struct PassportTree {
 
     mutating func passport(of record: LogRecord, level: Int) async throws(LogError) -> Passport {
         events += 1
-        let traces = try await history.cursors.traces(.events, at: record.position.offset)
+        // Before the traces: a trigger that has passed the event by now has its outcome among those that are asked for later. The
+        // other way round, what ends between the two questions had passed without a trace, as if its details were lost.
+        var standings: [String: DeliveryStanding] = [:]
+        for trigger in facts.triggers {
+            standings[trigger.name] = await facts.standing(record.position.offset, trigger.name)
+        }
+        let traces = try await known(.events, at: record.position.offset)
         let attributes = record.event.attributes
         var passport = Passport(
             namespace: history.namespace, broker: history.broker, position: record.position, appendedAt: record.appendedAt,
@@ -65,7 +71,8 @@ struct PassportTree {
             if level > 0, own.isEmpty, !trigger.filter.matches(attributes) {
                 passport.unlisted += 1
             } else {
-                passport.triggers.append(try await verdict(of: trigger, on: record, traces: own, level: level))
+                passport.triggers.append(
+                    try await verdict(of: trigger, on: record, standings[trigger.name], traces: own, level: level))
             }
         }
         try await addRemoved(to: &passport, traces)
@@ -76,16 +83,22 @@ struct PassportTree {
     }
 
     private mutating func verdict(
-        of trigger: PassportTrigger, on record: LogRecord, traces: [DeliveryTrace], level: Int
+        of trigger: PassportTrigger, on record: LogRecord, _ standing: DeliveryStanding?, traces: [DeliveryTrace], level: Int
     ) async throws(LogError) -> TriggerPassport {
         let letter = try await letter(traces, sink: trigger.deadLetterSink.destination?.url)
         var passport = PassportVerdict(
-            record: record, trigger: trigger, traces: traces,
-            standing: await facts.standing(record.position.offset, trigger.name), mark: marks[trigger.name], letter: letter,
+            record: record, trigger: trigger, traces: traces, standing: standing, mark: marks[trigger.name], letter: letter,
             broker: history.broker
         ).make()
         passport.reply = try await reply(traces, level: level)
         return passport
+    }
+
+    /// What is known of the attempts at a record. Traces that are not durable yet come last: they are the newest.
+    private func known(_ stream: Stream, at offset: Int64) async throws(LogError) -> [DeliveryTrace] {
+        let unstored = await facts.unstored(stream, offset)
+        let stored = try await history.cursors.traces(stream, at: offset)
+        return stored + unstored.filter { !stored.contains($0) }
     }
 
     /// Triggers that tried the event and are not there any more.
@@ -109,7 +122,7 @@ struct PassportTree {
         let mark = try await history.cursors.entries(from: key, until: key + "\0", limit: 1).first?.value
         var letter = LetterPassport(
             position: position, letter: record?.event.deadLetter, mark: mark.flatMap { DeadLetterMark($0) }, sink: sink)
-        let attempts = try await history.cursors.traces(.dead, at: position.offset)
+        let attempts = try await known(.dead, at: position.offset)
         letter.sinkAttempts = attempts.filter { $0.reader.isTrigger }
         letter.redrives = ReplayPassport.all(attempts)
         return letter

@@ -69,7 +69,7 @@ package enum AnswerText {
     package static func text(of bytes: [UInt8]) -> String? {
         guard let text = String(validating: bytes.dropLast(cutLength(bytes)), as: UTF8.self) else { return nil }
         let isText = text.unicodeScalars.allSatisfy { scalar in
-            scalar.value >= 0x20 && scalar.value != 0x7F || scalar == "\n" || scalar == "\r" || scalar == "\t"
+            scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value) || scalar == "\n" || scalar == "\r" || scalar == "\t"
         }
         return isText ? text : nil
     }

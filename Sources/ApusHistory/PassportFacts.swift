@@ -38,12 +38,16 @@ package struct PassportFacts: Sendable {
     package var triggers: [PassportTrigger]
     /// nil where the trigger does not run.
     package var standing: @Sendable (_ offset: Int64, _ trigger: String) async -> DeliveryStanding?
+    /// Traces that the dispatcher has and the log has not yet; one that it has by now may be among them.
+    package var unstored: @Sendable (_ stream: Stream, _ offset: Int64) async -> [DeliveryTrace]
 
     package init(
         triggers: [PassportTrigger],
+        unstored: @escaping @Sendable (_ stream: Stream, _ offset: Int64) async -> [DeliveryTrace] = { _, _ in [] },
         standing: @escaping @Sendable (_ offset: Int64, _ trigger: String) async -> DeliveryStanding?
     ) {
         self.triggers = triggers
+        self.unstored = unstored
         self.standing = standing
     }
 }

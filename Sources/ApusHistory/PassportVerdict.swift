@@ -28,14 +28,16 @@ struct PassportVerdict {
     }
 
     private func decided() -> TriggerPassport {
-        if case .parked(let parked)? = standing { return isParked(parked) }
+        // Where the attempt after the parking has ended since, its trace says so.
+        if case .parked(let parked)? = standing, (traces.last?.attempt ?? 0) <= parked.attempts { return isParked(parked) }
         if let last = traces.last, let ended = Self.ended(last, letter: letter, name: trigger.name) { return ended }
         switch standing {
         case .open(let attempts) where attempts > 0: return isTried(attempts)
         case .open: return verdict(.waiting, turn)
         case .ahead: return isAhead()
         case .passed: return hasPassed()
-        case .parked, nil: return doesNotRun()
+        case .parked(let parked): return isParked(parked)
+        case nil: return doesNotRun()
         }
     }
 

@@ -8,7 +8,10 @@ enum PassportText {
         !found.items("passports").isEmpty || !found.items("positions").isEmpty || !found.items("refusals").isEmpty
     }
 
-    static func lines(_ found: DocumentNode, now: Timestamp) -> [String] {
+    /// Much of it is text of strangers: ids that were refused, what a refusal quotes.
+    static func lines(_ found: DocumentNode, now: Timestamp) -> [String] { blocks(found, now: now).map(Printable.line) }
+
+    private static func blocks(_ found: DocumentNode, now: Timestamp) -> [String] {
         let passports = found.items("passports")
         var blocks = passports.map { lines(ofPassport: $0, now: now) }
         let shown = Set(passports.map(place))
@@ -20,7 +23,8 @@ enum PassportText {
 
     /// What is said where nothing is known: what was looked at, so that nobody has to guess.
     static func unknown(_ event: String, _ found: DocumentNode, position: String?) -> [String] {
-        var lines = ["No event with the id \(event) is in the log, and none was refused since \(time(found, "refusalsSince"))."]
+        let since = time(found, "refusalsSince")
+        var lines = ["No event with the id \(Printable.line(event)) is in the log, and none was refused since \(since)."]
         if let position { lines.append("Nor is it a position there: \(position)") }
         let places = found.items("searched")
         guard !places.isEmpty else { return lines + ["No broker's log was looked at: there is none that is open and fits."] }

@@ -167,6 +167,25 @@ import Testing
         #expect(harness.standing(of: 0, "t") == .passed)
     }
 
+    @Test func `that is passed has its trace, before its commit and after`() throws {
+        let harness = DispatchHarness { _ in (.status(200), .milliseconds(1)) }
+        try harness.start()
+        try harness.apply(.sample("t"))
+        harness.log.setFault { operation in
+            if case .commit = operation { .unavailable(reason: "disk full") } else { nil }
+        }
+        harness.send(["0"])
+        harness.executor.run(for: .seconds(1))
+        #expect(harness.standing(of: 0, "t") == .passed)
+        #expect(harness.traces(of: 0).isEmpty)
+        #expect(harness.unstored(of: 0).map(\.ending) == [.delivered])
+        #expect(harness.unstored(of: 0, .dead).isEmpty)
+        harness.log.setFault { _ in nil }
+        harness.executor.runUntilIdle()
+        #expect(harness.traces(of: 0).map(\.ending) == [.delivered])
+        #expect(harness.unstored(of: 0).isEmpty)
+    }
+
     @Test func `is known from the cursor after a restart, before and while it is taken up`() throws {
         let first = DispatchHarness { attempt in
             attempt.record.position.offset == 1 ? (.status(503), .milliseconds(1)) : nil

@@ -115,6 +115,12 @@ extension DispatchHarness {
         return executor.run { await dispatcher.standing(of: offset, trigger: trigger, stream: stream) }
     }
 
+    /// What waits for its commit of the deliveries of one record.
+    func unstored(of offset: Int64, _ stream: ApusPorts.Stream = .events) -> [DeliveryTrace] {
+        let dispatcher = dispatcher
+        return executor.run { await dispatcher.unstoredTraces(of: offset, stream: stream) }
+    }
+
     /// Makes a change of the cursors that is not the dispatcher's, e.g. a replay's.
     func commit(_ change: CursorChange) {
         log.commit(change, receiver: NoReceiver(), token: 0)

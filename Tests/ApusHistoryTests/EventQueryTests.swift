@@ -85,6 +85,17 @@ import Testing
     }
 
     @Test(arguments: backends)
+    func `for an id that a sender gave to many large events ends at as many bytes as a page`(
+        backend: any LogBackend.Type
+    ) async throws {
+        let (harness, open) = try await filled(backend, Array(repeating: SampleRecords.numbered(7, bytes: 1_000_000), count: 7))
+        let found = try await history(open).events(withID: "7", limit: 6)
+        #expect(found.records.map(\.position.offset) == [6, 5, 4, 3, 2])
+        #expect(found.others.map(\.offset) == [1])
+        withExtendedLifetime(harness) {}
+    }
+
+    @Test(arguments: backends)
     func `ends a page where its records are large, and goes on`(backend: any LogBackend.Type) async throws {
         let records = (0..<14).map { SampleRecords.numbered($0, bytes: 1_000_000) }
         let (harness, open) = try await filled(backend, records)

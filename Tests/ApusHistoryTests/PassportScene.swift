@@ -14,10 +14,10 @@ final class PassportScene {
     let history: BrokerHistory
     var triggers: [PassportTrigger] = []
     private let standings = Mutex<[String: DeliveryStanding]>([:])
-
-    private final class Nobody: AppendReceiver {
-        func appended(_ outcomes: [AppendOutcome]) {}
-    }
+    /// Traces that wait for their commit.
+    var unstored: [DeliveryTrace] = []
+    /// Runs once, when it was asked where an event stands.
+    var whenAsked: (@Sendable () -> Void)?
 
     init() { history = BrokerHistory(namespace: "default", broker: "default", log: log, cursors: log) }
 
@@ -31,7 +31,7 @@ final class PassportScene {
         for (name, value) in [("id", id), ("source", "/s"), ("type", "t")] { attributes.append(name, .string(value)) }
         for (name, value) in extensions.sorted(by: { $0.key < $1.key }) { attributes.append(name, .string(value)) }
         let record = EventRecord(attributes: attributes, mode: .binary, hops: hops, cause: cause)
-        log.append(AppendBatch(records: [record], receiver: Nobody()))
+        log.append(AppendBatch(records: [record], receiver: LogNobody()))
         return position
     }
 
@@ -44,7 +44,7 @@ final class PassportScene {
             destination: "http://s.example/", status: status, body: Array("out of order".utf8), firstAttemptAt: Self.start,
             lastAttemptAt: Self.start)
         let record = EventRecord(attributes: Attributes(), mode: .binary, deadLetter: letter)
-        log.append(AppendBatch(stream: .dead, records: [record], receiver: Nobody()))
+        log.append(AppendBatch(stream: .dead, records: [record], receiver: LogNobody()))
         return position
     }
 
@@ -70,12 +70,16 @@ final class PassportScene {
         in stream: ApusPorts.Stream = .events
     ) {
         var change = CursorChange(stream: stream)
-        change.traces = [
-            DeliveryTrace(
-                reader: reader, offset: offset, attempt: attempt, beganAt: Self.start, microseconds: 1500, status: status,
-                text: Array(text.utf8), ending: ending)
-        ]
-        log.commit(change, receiver: Nobody(), token: 0)
+        change.traces = [Self.attempt(reader, offset, attempt, status: status, text: text, ending)]
+        log.commit(change, receiver: LogNobody(), token: 0)
+    }
+
+    static func attempt(
+        _ reader: String, _ offset: Int64, _ attempt: Int, status: Int = 202, text: String = "", _ ending: DeliveryTrace.Ending
+    ) -> DeliveryTrace {
+        DeliveryTrace(
+            reader: reader, offset: offset, attempt: attempt, beganAt: start, microseconds: 1500, status: status,
+            text: Array(text.utf8), ending: ending)
     }
 
     func mark(_ trigger: String, began: Int64, filterSince: Int64) {
@@ -86,19 +90,29 @@ final class PassportScene {
     func entry(_ key: String, _ value: [UInt8]) {
         var change = CursorChange(stream: .events)
         change.entries = [StateEntry(key: key, value: value)]
-        log.commit(change, receiver: Nobody(), token: 0)
+        log.commit(change, receiver: LogNobody(), token: 0)
     }
 
     func passport(_ offset: Int64) async throws -> Passport {
         guard case .found(let record) = try await history.record(at: Position(offset: offset)) else {
             throw LogError.trimmed(oldest: Position(offset: 0))
         }
-        let known = standings.withLock { $0 }
-        return try await history.passport(of: record, facts: PassportFacts(triggers: triggers) { _, name in known[name] })
+        let known = standings.withLock { $0 }, unstored = unstored, whenAsked = whenAsked
+        let facts = PassportFacts(
+            triggers: triggers, unstored: { stream, offset in stream == .events ? unstored.filter { $0.offset == offset } : [] },
+            standing: { _, name in
+                defer { whenAsked?() }
+                return known[name]
+            })
+        return try await history.passport(of: record, facts: facts)
     }
 
     /// The only trigger's part of the only event's passport.
     func verdict(_ offset: Int64 = 0) async throws -> TriggerPassport {
         try #require(try await passport(offset).triggers.first)
     }
+}
+
+final class LogNobody: AppendReceiver {
+    func appended(_ outcomes: [AppendOutcome]) {}
 }

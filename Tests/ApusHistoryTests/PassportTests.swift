@@ -1,5 +1,6 @@
 import ApusPorts
 import ApusResources
+import BrokerMemory
 import CloudEvents
 import EventFilters
 import Testing
@@ -239,9 +240,45 @@ import Testing
         try scene.trigger("a")
         scene.append("e1")
         scene.trace("a", 0, 1, status: 503, text: "\u{1b}[2J\"", .retry(dueAt: PassportScene.start))
+        // U+009B begins a sequence alone; what is text is shown as it came, its line ends escaped.
+        scene.trace("a", 0, 2, status: 503, text: "\u{9b}2J", .retry(dueAt: PassportScene.start))
+        scene.trace("a", 0, 3, status: 503, text: "out\r\nof \"order\"", .retry(dueAt: PassportScene.start))
         let text = try await scene.passport(0).document.json()
         #expect(try JSONReader.document(Array(text.utf8)).json() == text)
-        // What is not fit for a terminal is no text.
-        #expect(text.contains(#""answer":{"base64":"G1sySiI="}"#))
+        #expect(text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) })
+        for answer in [#"{"base64":"G1sySiI="}"#, #"{"base64":"wpsySg=="}"#, #"{"text":"out\r\nof \"order\""}"#] {
+            #expect(text.contains("\"answer\":" + answer))
+        }
+    }
+
+    @Test func `knows an outcome whose trace waits for its commit`() async throws {
+        try scene.trigger("a")
+        scene.append("e1")
+        scene.trace("a", 0, 1, status: 503, .retry(dueAt: PassportScene.start))
+        let last = PassportScene.attempt("a", 0, 2, .delivered)
+        scene.unstored = [last]
+        #expect(try await scene.passport(0).triggers.map(\.verdict) == [.delivered])
+        #expect(try await scene.passport(0).triggers.map(\.reason) == ["delivered at the second attempt"])
+        // It became durable between the two questions.
+        scene.trace("a", 0, 2, .delivered)
+        #expect(try await scene.passport(0).triggers.first?.attempts.map(\.attempt) == [1, 2])
+    }
+
+    @Test(arguments: [
+        DeliveryStanding.open(attempts: 1), .passed,
+        .parked(ParkedEvent(offset: 0, attempts: 1, dueAt: PassportScene.start, firstAttemptAt: PassportScene.start)),
+    ])
+    func `is right where the outcome comes while it is asked`(standing: DeliveryStanding) async throws {
+        try scene.trigger("a", standing: standing)
+        scene.append("e1")
+        scene.trace("a", 0, 1, status: 503, .retry(dueAt: PassportScene.start))
+        let log = scene.log
+        scene.whenAsked = {
+            var change = CursorChange(stream: .events)
+            change.traces = [PassportScene.attempt("a", 0, 2, .delivered)]
+            log.commit(change, receiver: LogNobody(), token: 0)
+        }
+        let verdict = try await scene.verdict()
+        #expect(verdict.reason == "delivered at the second attempt")
     }
 }

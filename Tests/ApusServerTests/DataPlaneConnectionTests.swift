@@ -180,7 +180,7 @@ import Testing
 
     @Test func `comes to its end when the node stops: what came in is answered, and no more is taken`() async throws {
         let log = HeldLog()
-        try await DataPlane.with(log: log) { plane in
+        try await DataPlane.with(log: log, host: DataPlane.ownHost) { plane in
             let idle = try plane.connect()
             try idle.send("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n")
             #expect(try idle.receive().status == 200)
@@ -188,15 +188,22 @@ import Testing
             try busy.send(Request.event("1"))
             try await log.waitForHeld(1)
             async let stopped: Void = plane.server.stop(grace: .seconds(20))
-            #expect(try idle.isClosed())
+            #expect(try await idle.isClosedSoon())
             log.commit()
             let answer = try busy.receive()
             #expect(answer.status == 202)
             #expect(answer["connection"] == "close")
             busy.finish()
-            #expect(try busy.isClosed())
+            #expect(try await busy.isClosedSoon())
             try await stopped
-            #expect(throws: WireError.self) { try plane.connect() }
+            // A child process that another test runs at this moment may hold the listening socket, which NIO does not close in
+            // children: then the kernel takes the connection, and nobody else does.
+            if let late = try? plane.connect() {
+                late.setPatience(milliseconds: 300)
+                try? late.send(Request.event("2"))
+                #expect(throws: WireError.self) { try late.receive() }
+            }
+            #expect(log.held.isEmpty)
         }
     }
 }

@@ -4,6 +4,7 @@ import ApusTelemetry
 import BrokerMemory
 import CloudEvents
 import EventFilters
+import Foundation
 import Logging
 import NIOCore
 import NIOPosix
@@ -21,12 +22,22 @@ import Darwin
 struct DataPlane {
     let server: DataPlaneServer
     let intake: Intake
+    let host: String
     let port: Int
+
+    /// An address that no other test listens at, where the system has more than one of its own: nobody else is given the port
+    /// while the test looks at it.
+    #if canImport(Glibc)
+    static let ownHost = "127.83.7.1"
+    #else
+    static let ownHost = "127.0.0.1"
+    #endif
 
     /// Starts one, runs `body` with it, stops it.
     static func with(
         log: any EventLog, intakeLimits: IntakeLimits = IntakeLimits(), limits: DataPlaneLimits = DataPlaneLimits(),
-        window: Duration? = nil, filters: [[FilterExpression]] = [], isReady: @escaping @Sendable () -> Bool = { true },
+        window: Duration? = nil, filters: [[FilterExpression]] = [], host: String = "127.0.0.1",
+        isReady: @escaping @Sendable () -> Bool = { true },
         _ body: (DataPlane) async throws -> Void
     ) async throws {
         let intake = Intake(limits: intakeLimits, meters: IntakeMeters(Meters())) { Timestamp(nanoseconds: 0) }
@@ -37,9 +48,9 @@ struct DataPlane {
         let server = DataPlaneServer(
             intake: intake, group: MultiThreadedEventLoopGroup.singleton, limits: limits, logger: Logger(label: "test"),
             isReady: isReady)
-        let address = try await server.start(host: "127.0.0.1", port: 0)
+        let address = try await server.start(host: host, port: 0)
         do {
-            try await body(DataPlane(server: server, intake: intake, port: address.port ?? 0))
+            try await body(DataPlane(server: server, intake: intake, host: host, port: address.port ?? 0))
         } catch {
             try await server.stop(grace: .zero)
             throw error
@@ -49,7 +60,7 @@ struct DataPlane {
 
     static func memoryLog() -> MemoryLog { MemoryLog { Timestamp(nanoseconds: 0) } }
 
-    func connect() throws -> Wire { try Wire(port: port) }
+    func connect() throws -> Wire { try Wire(host: host, port: port) }
 
     /// One request on a connection of its own, and its answer.
     func ask(_ request: String) throws -> WireAnswer {
@@ -76,20 +87,29 @@ final class Wire {
     private let descriptor: CInt
     private var buffer = ByteBuffer()
 
-    init(port: Int) throws {
+    init(host: String = "127.0.0.1", port: Int) throws {
         #if canImport(Glibc)
-        descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        // A child that another test starts must not hold it open.
+        descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         #else
         descriptor = socket(AF_INET, SOCK_STREAM, 0)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         #endif
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
+        setPatience(milliseconds: 20_000)
+        let address = try SocketAddress(ipAddress: host, port: port)
         let result = address.withSockAddr { connect(descriptor, $0, socklen_t($1)) }
         guard result == 0 else { throw WireError(text: "connect: \(errno)") }
     }
 
     deinit { close(descriptor) }
+
+    /// How long it waits for bytes.
+    func setPatience(milliseconds: Int) {
+        var limit = timeval()
+        limit.tv_sec = milliseconds / 1000
+        limit.tv_usec = .init(milliseconds % 1000 * 1000)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
 
     func send(_ text: String) throws { try send(Array(text.utf8)) }
 
@@ -137,6 +157,15 @@ final class Wire {
             return false
         } catch let error as WireError {
             return error.text == "closed"
+        }
+    }
+
+    /// ``isClosed()`` on a thread of its own: what closes the connection may need the threads of Swift's pool, and there are as
+    /// few as cores.
+    func isClosedSoon() async throws -> Bool {
+        nonisolated(unsafe) let wire = self
+        return try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Result { try wire.isClosed() }) }
         }
     }
 

@@ -106,6 +106,24 @@ import Testing
         withExtendedLifetime(holder) {}
     }
 
+    @Test func `removes what a backup that was cut off has left, and nothing else`() async throws {
+        let opened = try await node()
+        await opened.log.close()
+        let partial = "\(copy).partial", files = FileManager.default
+        try files.createDirectory(atPath: "\(partial)/brokers", withIntermediateDirectories: true)
+        try Data("cut off".utf8).write(to: URL(fileURLWithPath: "\(partial)/apus.db"))
+        // A slash at the end, as a shell completes it, is no folder within.
+        let backup = try Backup.make(of: data, to: "\(copy)/", now: now)
+        #expect(try Backup.check(copy) == backup)
+        #expect(!files.fileExists(atPath: partial))
+
+        let other = "\(again).partial"
+        try files.createDirectory(atPath: "\(other)/holiday", withIntermediateDirectories: true)
+        #expect(failure { try Backup.make(of: data, to: again, now: now) }.hasSuffix("it holds holiday"))
+        #expect(files.fileExists(atPath: "\(other)/holiday"))
+        #expect(failure { try Backup.make(of: data, to: "", now: now) }.contains("no place for a backup"))
+    }
+
     @Test func `names damaged records, and keeps the others`() async throws {
         let opened = try await node()
         await opened.log.close()

@@ -67,9 +67,9 @@ package struct Backup: Sendable, Equatable {
             throw Failure("\(source) is no data directory of apus: it has no \(resourcesName). Name it with --data DIR")
         }
         guard !Folder.exists(target) else { throw Failure("\(target) is there already; a backup needs a name of its own") }
-        let partial = "\(target).partial"
+        let partial = try place(of: target) + ".partial"
+        do { try removeUnfinished(partial) } catch { throw Failure(of: error) }
         do {
-            try Folder.remove(partial)
             try Folder.make("\(partial)/brokers")
             var files: [File] = []
             for path in try dataFiles(of: source) {
@@ -84,6 +84,26 @@ package struct Backup: Sendable, Equatable {
             try? Folder.remove(partial)
             throw Failure(of: error)
         }
+    }
+
+    /// A path without the slashes at its end, which name the folder itself and not its entry.
+    private static func place(of target: String) throws(Failure) -> String {
+        guard let last = target.utf8.lastIndex(where: { $0 != UInt8(ascii: "/") }) else {
+            throw Failure("\"\(target)\" is no place for a backup, which needs a name of its own")
+        }
+        return String(target[...last])
+    }
+
+    /// What a backup that was cut off has left; anything else under that name is somebody's, and stays.
+    private static func removeUnfinished(_ partial: String) throws {
+        guard Folder.exists(partial) else { return }
+        let others = try Folder.names(in: partial).filter { name in
+            !["brokers", manifestName].contains(name) && !name.hasPrefix(resourcesName)
+        }
+        guard others.isEmpty else {
+            throw Failure("\(partial) is in the way, and no backup that was cut off: it holds \(others.sorted()[0])")
+        }
+        try Folder.remove(partial)
     }
 
     /// Reads a backup and holds every byte and every record of it against what it says. Blocks.

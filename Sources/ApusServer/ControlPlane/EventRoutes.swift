@@ -72,24 +72,24 @@ struct EventRoutes: Sendable {
         return Response.json(document.json())
     }
 
+    /// `others` are the positions of those that would be too much for one answer.
     private func events(withID id: String, _ query: RequestQuery, of history: BrokerHistory) async throws -> Response {
         try query.refuse(["from", "until", "filter", "order", "cursor"], beside: "id")
         let limit = try query.number("limit") ?? Self.listedDefault, withData = try query.flag("data") ?? true
         guard (1...Limits.listedEventsMax).contains(limit) else {
             throw RequestQuery.invalid("limit", "limit must be 1 to \(Limits.listedEventsMax), was \(limit).")
         }
-        var records: [DocumentNode] = []
+        let found: (records: [LogRecord], others: [Position])
         do throws(HistoryError) {
-            for position in try await history.positions(ofID: id, limit: limit).reversed() {
-                guard case .found(let record) = try await history.record(at: position) else { continue }
-                records.append(RecordDocument.node(record, withData: withData))
-            }
+            found = try await history.events(withID: id, limit: limit)
         } catch {
             throw BrokerRoutes.Refusal(error)
         }
-        let bounds = history.bounds(of: .events)
+        let records = found.records.map { RecordDocument.node($0, withData: withData) }
+        let bounds = history.bounds(of: .events), others = found.others.map { DocumentNode.string("\($0)") }
         let document = DocumentNode.mapping([
-            ("records", .sequence(records)), ("oldest", .string("\(bounds.oldest)")), ("end", .string("\(bounds.next)")),
+            ("records", .sequence(records)), ("others", others.isEmpty ? nil : .sequence(others)),
+            ("oldest", .string("\(bounds.oldest)")), ("end", .string("\(bounds.next)")),
         ])
         return Response.json(document.json())
     }
