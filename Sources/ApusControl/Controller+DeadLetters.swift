@@ -38,11 +38,9 @@ extension Controller {
         guard let service = services[identity], let history = history(namespace: namespace, broker: broker) else {
             throw .unknownBroker(namespace, broker)
         }
-        let hold = DeadLetterHold(broker: identity, offset: position.offset)
-        guard deadLettersInHand.insert(hold).inserted else {
-            throw .conflict("\(position) is being edited by someone else at this moment.")
-        }
-        defer { deadLettersInHand.remove(hold) }
+        // No redrive begins between the look at those that run and the mark, and no other edit.
+        await replayTurn.enter()
+        defer { replayTurn.leave() }
         let original: DeadLetterDetail
         do throws(DeadLetterMiss) {
             original = try await history.deadLetter(at: position)
@@ -153,12 +151,6 @@ extension DeadLetterLine {
         (mark.state, mark.at) = (.purged, now)
         return StateEntry(key: StateKey.deadLetter(position.offset), value: mark.value)
     }
-}
-
-/// A dead letter that someone edits now.
-struct DeadLetterHold: Hashable {
-    var broker: ResourceIdentity
-    var offset: Int64
 }
 
 /// Waits for what becomes of one append, or of one commit.

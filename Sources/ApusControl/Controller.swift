@@ -72,9 +72,8 @@ package actor Controller {
     var sourceServices: [ResourceIdentity: SourceService] = [:]
     /// Sources that have been cancelled and have not let go yet: another of the same name has to wait.
     var leavingSources: Set<ResourceIdentity> = []
-    var deadLettersInHand: Set<DeadLetterHold> = []
     var replays: [ResourceIdentity: ReplayService] = [:]
-    /// Who changes what replays there are and what they do.
+    /// Who changes what replays there are and what they do, or edits a dead letter.
     let replayTurn = Turnstile()
     /// The count that was begun last: one waits for another.
     var lastCount: Task<Void, Never>?

@@ -103,6 +103,10 @@ public enum Limits {
     public static let replaysKeptDays = 7
     /// How long a replay that is stopped waits for what is in flight.
     public static let replayStopSeconds = 5
+    /// How often a replay looks whether live traffic needs the executor that they share.
+    public static let replayTickMilliseconds = 10
+    /// An executor that is later than this while events come in has too much to do: a replay does less.
+    public static let replayLateMilliseconds = 1
     /// Outcomes of a replay that wait to become durable; at the bound it begins no attempt.
     public static let replayOutcomesMax = 8192
     /// How long a redrive goes by what it read of the dead letters' marks.
@@ -211,6 +215,8 @@ extension Limits {
         ("replaysRunningMax", "\(Limits.replaysRunningMax)", "replays"),
         ("replaysKeptDays", "\(Limits.replaysKeptDays)", "days"),
         ("replayStopSeconds", "\(Limits.replayStopSeconds)", "seconds"),
+        ("replayTickMilliseconds", "\(Limits.replayTickMilliseconds)", "milliseconds"),
+        ("replayLateMilliseconds", "\(Limits.replayLateMilliseconds)", "milliseconds"),
         ("replayOutcomesMax", "\(Limits.replayOutcomesMax)", "outcomes"),
         ("redrivePageMilliseconds", "\(Limits.redrivePageMilliseconds)", "milliseconds"),
         ("pendingTracesMax", "\(Limits.pendingTracesMax)", "traces"),

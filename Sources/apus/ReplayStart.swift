@@ -94,17 +94,13 @@ struct ReplayStart: AsyncParsableCommand {
 
     /// The Replay that the flags ask for, checked as the node would check it.
     private func resource(broker: String) throws -> Resource {
-        let filters: [DocumentNode]
-        do throws(FieldError) {
-            filters = try FilterText.filters(stretch.filters.texts)
-        } catch {
-            throw ValidationError("--filter: \(error.message)")
-        }
+        let selection = try stretch.selection()
+        let filters = try FilterText.filters(selection.filters)
         let spec = DocumentNode.mapping([
             ("broker", .string(broker)), ("trigger", trigger.map { .string($0) }),
             ("sink", to.map { .mapping([("uri", .string($0))]) }),
-            ("from", try stretch.from.map { .string(try $0.point("--from").text) }),
-            ("until", try stretch.until.map { .string(try $0.point("--until").text) }),
+            ("from", selection.from.map { .string($0.text) }),
+            ("until", selection.until.map { .string($0.text) }),
             ("filters", filters.isEmpty ? nil : .sequence(filters)),
             ("rate", rate.map { .decimal($0) }), ("maxInFlight", maxInFlight.map { .integer($0) }),
         ])

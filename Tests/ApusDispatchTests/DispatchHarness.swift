@@ -34,7 +34,8 @@ final class DispatchHarness {
     func restarted(bounds: DispatchBounds = DispatchBounds(), after pause: Duration = .zero, sink: ScriptedSink.Script? = nil)
         -> DispatchHarness
     {
-        DispatchHarness(
+        defer { log.bury() }
+        return DispatchHarness(
             durable: log.durable, now: executor.now + pause, isAtomic: log.appendsWithChanges, bounds: bounds, sink: sink)
     }
 

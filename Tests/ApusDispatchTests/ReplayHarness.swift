@@ -27,7 +27,8 @@ final class ReplayHarness {
 
     /// What a new process finds.
     func restarted(sink script: ScriptedSink.Script? = nil) -> ReplayHarness {
-        ReplayHarness(
+        defer { log.bury() }
+        return ReplayHarness(
             durable: log.durable, now: executor.now, isAtomic: log.appendsWithChanges, bounds: bounds, sink: script)
     }
 

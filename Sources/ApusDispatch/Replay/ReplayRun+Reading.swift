@@ -25,9 +25,26 @@ extension ReplayRun {
         }
     }
 
+    /// Looks, while there are turns, how late the executor is; see ``ReplayCourtesy``.
+    private func armTick() {
+        guard !isTicking else { return }
+        isTicking = true
+        let due = executor.now + .milliseconds(Limits.replayTickMilliseconds)
+        schedule(after: .milliseconds(Limits.replayTickMilliseconds)) { run in
+            run.isTicking = false
+            let wasHeld = run.courtesy.allowance == 0
+            run.courtesy.ticked(
+                late: run.executor.now.elapsed(since: due), end: run.log.bounds(of: .events).next.offset)
+            if wasHeld { run.queueTurn() }
+        }
+    }
+
     private func turn() {
         guard mayBegin else { return }
-        var budget = bounds.turnRecords
+        armTick()
+        let allowed = min(bounds.turnRecords, courtesy.allowance)
+        var budget = allowed
+        defer { courtesy.spent(allowed - budget) }
         let first = firstLane
         for step in lanes.indices {
             let index = (first + step) % lanes.count
@@ -36,7 +53,7 @@ extension ReplayRun {
                 break
             }
         }
-        if budget <= 0 { queueTurn() }
+        if budget <= 0, courtesy.allowance > allowed { queueTurn() }
         armCommit()
         endIfThrough()
     }

@@ -41,6 +41,8 @@ package actor ReplayRun: AppendReceiver {
     var isStopped = false
 
     var isTurnQueued = false
+    var courtesy = ReplayCourtesy()
+    var isTicking = false
     /// Whose turn is first.
     var firstLane = 0
     var timers: Set<Timestamp> = []

@@ -38,6 +38,8 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
         var fault: @Sendable (Operation) -> LogError? = { _ in nil }
         var readFault: @Sendable () -> LogError? = { nil }
         var crashAfter: Int?
+        /// What was asked for and never told of: the process has crashed.
+        var forgotten: [Queued] = []
         var cachedRecords = Int.max
         var damaged: Set<Int64> = []
         var changes: [CursorChange] = []
@@ -107,6 +109,15 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
         append(AppendBatch(records: [reply], changes: changes, receiver: SimReplyReceiver(completion)))
     }
 
+    /// Tells whoever a crash left waiting that the log is closed, once nothing of that life runs any more.
+    package func bury() {
+        let waiting = state.withLock { state in
+            defer { (state.forgotten, state.queue) = ([], []) }
+            return state.forgotten + state.queue
+        }
+        for queued in waiting { queued.receiver.appended([AppendOutcome(token: queued.token, result: .failure(.closed))]) }
+    }
+
     private func enqueue(_ queued: Queued) {
         let delay = state.withLock { state -> Duration? in
             state.queue.append(queued)
@@ -136,6 +147,7 @@ package final class SimLog: EventLog, CursorStore, ReplyDoor {
                     if let crashAfter = state.crashAfter, state.operations >= crashAfter { state.isCrashed = true }
                 }
             }
+            if state.isCrashed { state.forgotten.append(queued) }
             return (queued, state.isCrashed ? nil : result, observers, next)
         }
         if let next { executor.schedule(after: next) { self.write() } }
