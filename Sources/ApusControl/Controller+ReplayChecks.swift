@@ -69,12 +69,14 @@ extension Controller {
     func count(_ plan: ReplayPlan, of identity: ResourceIdentity, in broker: BrokerService) {
         guard replays[identity]?.counted == nil, replays[identity]?.counting == nil else { return }
         let log = broker.log, cursors = broker.cursors
-        let before = lastCount
+        let before = lastCount, sleep = environment.sleep
         lastCount = Task { [weak self] in
             // One at a time: a count reads its whole range, and there may be hundreds of replays.
             await before?.value
             guard !Task.isCancelled else { return }
-            let survey = try? await ReplaySurvey.taken(plan, log: log, cursors: cursors, sampleMax: 0)
+            let survey = try? await ReplaySurvey.taken(plan, log: log, cursors: cursors, sampleMax: 0) {
+                await sleep(.milliseconds(Limits.replayTickMilliseconds))
+            }
             guard let survey, !Task.isCancelled else { return }
             await self?.counted(survey.matched, of: identity, uid: plan.uid)
         }

@@ -4,13 +4,14 @@ import ApusResources
 import CloudEvents
 
 extension ReplaySurvey {
-    /// ``take(_:log:cursors:sampleMax:besides:)`` beside whoever asks: a range is long, what is in memory of it is read without a
-    /// pause, and the controller has other things to do.
+    /// ``take(_:log:cursors:sampleMax:besides:pause:)`` beside whoever asks: a range is long, what is in memory of it is read
+    /// without a pause, and the controller has other things to do.
     @concurrent
     static func taken(
-        _ plan: ReplayPlan, log: any EventLog, cursors: any CursorStore, sampleMax: Int, besides others: [ReplayRun] = []
+        _ plan: ReplayPlan, log: any EventLog, cursors: any CursorStore, sampleMax: Int, besides others: [ReplayRun] = [],
+        pause: @Sendable () async -> Void = {}
     ) async throws(LogError) -> ReplaySurvey {
-        try await take(plan, log: log, cursors: cursors, sampleMax: sampleMax, besides: others)
+        try await take(plan, log: log, cursors: cursors, sampleMax: sampleMax, besides: others, pause: pause)
     }
 
     /// What a dry run answers: the range, how many deliveries there would be, of which triggers, and the first of the events.

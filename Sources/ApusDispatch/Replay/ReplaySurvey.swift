@@ -24,12 +24,14 @@ package struct ReplaySurvey: Sendable {
 
     package init() {}
 
-    /// Reads the whole range. `sampleMax` bounds ``sample``; `others` are the redrives that run now.
+    /// Reads the whole range. `sampleMax` bounds ``sample``; `others` are the redrives that run now; `pause` comes after each
+    /// page, for a count that is in no hurry.
     ///
     /// Fails with ``LogError/trimmed(oldest:)`` where the range begins before the oldest record. Ends early, with what it has,
     /// at the first ``conflict``, and where the task is cancelled.
     package static func take(
-        _ plan: ReplayPlan, log: any EventLog, cursors: any CursorStore, sampleMax: Int, besides others: [ReplayRun] = []
+        _ plan: ReplayPlan, log: any EventLog, cursors: any CursorStore, sampleMax: Int, besides others: [ReplayRun] = [],
+        pause: @Sendable () async -> Void = {}
     ) async throws(LogError) -> ReplaySurvey {
         let selection = ReplaySelection(plan)
         let reader = ReplayReader(
@@ -45,6 +47,7 @@ package struct ReplaySurvey: Sendable {
             survey.conflict = await conflict(sent, others)
             if survey.conflict != nil { break }
             next = max(next + 1, read.covers.upperBound)
+            await pause()
         }
         return survey
     }
