@@ -95,21 +95,14 @@ final class Wire {
         descriptor = socket(AF_INET, SOCK_STREAM, 0)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         #endif
-        setPatience(milliseconds: 20_000)
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let address = try SocketAddress(ipAddress: host, port: port)
         let result = address.withSockAddr { connect(descriptor, $0, socklen_t($1)) }
         guard result == 0 else { throw WireError(text: "connect: \(errno)") }
     }
 
     deinit { close(descriptor) }
-
-    /// How long it waits for bytes.
-    func setPatience(milliseconds: Int) {
-        var limit = timeval()
-        limit.tv_sec = milliseconds / 1000
-        limit.tv_usec = .init(milliseconds % 1000 * 1000)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-    }
 
     func send(_ text: String) throws { try send(Array(text.utf8)) }
 
